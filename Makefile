@@ -1,0 +1,37 @@
+# Everything a person types: make demo, make test. Each makes the virtual environment that it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What is linked here is what is installed: mypy cannot follow an editable install of mapped packages.
+TREE := build/tree/jaxdnn
+
+.PHONY: demo test lint types bench clean
+
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+demo: $(VENV)/.base
+	$(BIN)/python examples/digits/demo.py
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	mkdir -p $(TREE)
+	ln -sfn $(CURDIR)/src/jaxdnn/* $(TREE)/
+	ln -sfn $(CURDIR)/layers $(CURDIR)/lowering $(CURDIR)/importers $(TREE)/
+	MYPYPATH=build/tree $(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build out .pytest_cache .mypy_cache .ruff_cache .hypothesis

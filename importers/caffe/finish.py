@@ -1,0 +1,49 @@
+"""The last steps of an import: user-facing names, and which inputs a call may leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jaxdnn.ir import Graph, Node
+from jaxdnn.layers.loss import Loss
+
+
+def finish_graph(graph: Graph, blobs: Mapping[str, str]) -> Graph:
+    """Name values after blobs, and mark labels as optional inputs.
+
+    A blob that layers change in place has several values. The last one, which is what Caffe shows after a
+    run, gets the blob's name; earlier ones keep ``blob@layer``.
+
+    Args:
+        graph: whose values are called ``blob@layer``, and whose outputs are blob names.
+        blobs: the last value of each blob.
+    """
+    inputs = {value.name for value in graph.inputs}
+    names = {value: blob for blob, value in blobs.items() if blob not in inputs}
+    nodes = tuple(_rename(node, names) for node in graph.nodes)
+    outputs = tuple(names.get(blobs[blob], blobs[blob]) for blob in graph.outputs)
+    return _mark_labels(replace(graph, nodes=nodes, outputs=outputs))
+
+
+def _rename(node: Node, names: Mapping[str, str]) -> Node:
+    return replace(
+        node,
+        inputs=tuple(names.get(name, name) for name in node.inputs),
+        outputs=tuple(names.get(name, name) for name in node.outputs),
+    )
+
+
+def _mark_labels(graph: Graph) -> Graph:
+    """Make those inputs optional that only losses and metrics read, and not as their first input."""
+    needed = {
+        name
+        for node in graph.nodes
+        for index, name in enumerate(node.inputs)
+        if index == 0 or not isinstance(node.layer, Loss)
+    }
+    read = {name for node in graph.nodes for name in node.inputs}
+    inputs = tuple(
+        replace(value, optional=value.name in read and value.name not in needed) for value in graph.inputs
+    )
+    return replace(graph, inputs=inputs)

@@ -1,0 +1,67 @@
+"""Layer types that no rule covers, handed to the user's function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource
+from jaxdnn.importers.textproto import Message, Scalar
+from jaxdnn.layers.custom import Custom
+
+_NOT_ATTRIBUTES = ("name", "type", "bottom", "top", "param", "include", "exclude", "phase", "loss_weight")
+
+
+def custom(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep the layer as it is, the fields of all its parameter messages in one mapping."""
+    layer = Custom(type=_type(source), fields=tuple(attributes(source.fields.raw).items()))
+    params = b.slots(source, **{f"blob{index}": None for index in range(len(source.blobs or ()))})
+    return b.emit(source, layer, inputs, params)
+
+
+def attributes(layer: Message) -> dict[str, Any]:
+    """Return a layer's own fields and those of its parameter messages, merged, by name.
+
+    Numbers and booleans are converted; a field that is stated several times becomes a tuple, and a nested
+    message a tuple of (name, value) pairs.
+    """
+    merged = Message(layer.line, layer.column)
+    for name, value in layer.fields:
+        if name in _NOT_ATTRIBUTES:
+            continue
+        if isinstance(value, Message):
+            merged.fields.extend(value.fields)
+        else:
+            merged.add(name, value)
+    return _values(merged)
+
+
+def _type(source: LayerSource) -> str:
+    """Return the type; a Python layer goes by its module and class."""
+    if source.type != "Python":
+        return source.type
+    python = source.param("python_param")
+    return f"{python.string('module', '')}.{python.string('layer', '')}"
+
+
+def _values(message: Message) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in dict.fromkeys(name for name, _ in message.fields):
+        found = [
+            _scalar(value) if isinstance(value, Scalar) else tuple(_values(value).items())
+            for value in message.all(name)
+        ]
+        values[name] = found[0] if len(found) == 1 else tuple(found)
+    return values
+
+
+def _scalar(value: Scalar) -> Any:
+    if value.quoted:
+        return value.text
+    if value.text in ("true", "false"):
+        return value.text == "true"
+    for convert in (int, float):
+        try:
+            return convert(value.text)
+        except ValueError:
+            continue
+    return value.text

@@ -1,0 +1,72 @@
+"""Reading files, and telling what a file is from its first bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Literal
+
+from jaxdnn.errors import FileError
+
+Kind = Literal["text", "binary"]
+
+_HEAD = 1 << 16
+_SIGNATURES = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file (a Keras or Caffe .h5 snapshot)",
+    b"PK\x03\x04": "a zip archive (a PyTorch or Keras file?)",
+    b"\x80\x02": "a Python pickle (a PyTorch file?)",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+}
+
+
+def read_head(path: str) -> bytes:
+    """Return the first 64 KiB of a file.
+
+    Raises:
+        FileError: the file is missing, unreadable or empty, or certainly no network: a web page, a Git-LFS
+            pointer, a picture, an archive.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror or error}", file=path) from error
+    if not head.strip():
+        raise FileError("the file is empty", file=path)
+    if head.startswith(b"version https://git-lfs"):
+        raise FileError("this is a Git-LFS pointer: fetch the real file with git lfs pull", file=path)
+    if re.match(rb"\s*(<!--.*?-->\s*)*<(!doctype|html|head|\?xml)", head, re.IGNORECASE | re.DOTALL):
+        raise FileError("this is an HTML page or XML file, a failed download perhaps", file=path)
+    for signature, what in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise FileError(f"this is {what}", file=path)
+    if head[4:8] == b"TFL3":
+        raise FileError("this is a TensorFlow Lite file, which is not supported", file=path)
+    return head
+
+
+def kind_of(head: bytes) -> Kind:
+    """Whether a file's first bytes are text."""
+    return "binary" if re.search(rb"[\x00-\x08\x0e-\x1f]", head) else "text"
+
+
+def read_text(path: str) -> str:
+    """Return a text file's contents; bytes that are not UTF-8 are taken as latin-1.
+
+    Raises:
+        FileError: see :func:`read_head`.
+    """
+    read_head(path)
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def basename(path: str) -> str:
+    """Return a path's last part without its extension."""
+    return os.path.splitext(os.path.basename(path))[0]

@@ -1,0 +1,247 @@
+"""Protobuf's text format, read without a schema.
+
+Unknown fields are kept and every field knows its line and column, which protobuf's own parser offers
+neither of. Reading is iterative, so nesting depth is bounded by memory alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from jaxdnn.errors import ParseError
+
+_TOKEN = re.compile(
+    r"""(?P<space>(?:[\s\ufeff]+|\#[^\n]*)+)
+      | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+      | (?P<mark>[{}<>\[\]:,;])
+      | (?P<word>[^\s{}<>\[\]:,;"'\#]+)
+      | (?P<stray>.)""",
+    re.VERBOSE,
+)
+_ESCAPE = re.compile(
+    rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
+)
+_SIMPLE_ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_CLOSER = {"{": "}", "<": ">"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A value that is not a message.
+
+    Attributes:
+        text: the word as written, or the string's decoded text (bytes as latin-1 where not UTF-8).
+        quoted: whether it was a string.
+        line, column: 1-based place.
+        data: a string's bytes.
+    """
+
+    text: str
+    quoted: bool
+    line: int
+    column: int
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Message:
+    """Fields in the order of the file; a name may occur many times.
+
+    Attributes:
+        line, column: where the message opens.
+        fields: name and value of each field.
+    """
+
+    line: int = 1
+    column: int = 1
+    fields: list[tuple[str, Scalar | Message]] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Scalar | Message]:
+        """Return all values of a field."""
+        return [value for key, value in self.fields if key == name]
+
+    def messages(self, name: str) -> list[Message]:
+        """Return the values of a field that are messages."""
+        return [value for value in self.all(name) if isinstance(value, Message)]
+
+    def scalars(self, name: str) -> list[Scalar]:
+        """Return the values of a field that are scalars."""
+        return [value for value in self.all(name) if isinstance(value, Scalar)]
+
+    def add(self, name: str, value: Scalar | Message) -> None:
+        """Append a field."""
+        self.fields.append((name, value))
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    line: int
+    column: int
+
+
+def parse(text: str) -> Message:
+    """Read a whole file.
+
+    Raises:
+        ParseError: the syntax is broken; it carries line and column.
+    """
+    tokens = _Tokens(text)
+    root = Message()
+    open_messages: list[tuple[Message, str, _Token]] = []
+    current = root
+    while True:
+        token = tokens.take()
+        if token.kind == "end":
+            if open_messages:
+                opener = open_messages[-1][2]
+                raise _error(
+                    token, f"the file ends, but the {opener.text!r} of line {opener.line} is not closed"
+                )
+            return root
+        if token.text in ("}", ">") and token.kind == "mark":
+            if not open_messages:
+                raise _error(token, f"{token.text!r} closes nothing")
+            parent, closer, opener = open_messages.pop()
+            if token.text != closer:
+                raise _error(token, f"{closer!r} expected for the {opener.text!r} of line {opener.line}")
+            current = parent
+            tokens.skip(",", ";")
+            continue
+        name = _field_name(tokens, token)
+        colon = tokens.skip(":")
+        value = tokens.peek()
+        if value.text in _CLOSER and value.kind == "mark":
+            message = Message(token.line, token.column)
+            current.add(name, message)
+            open_messages.append((current, _CLOSER[value.text], tokens.take()))
+            current = message
+            continue
+        if not colon:
+            raise _error(value, f'":" expected after {name!r}, found {_shown(value)}')
+        if value.text == "[" and value.kind == "mark":
+            current.fields.extend((name, item) for item in _list(tokens))
+        else:
+            current.add(name, _scalar(tokens))
+        tokens.skip(",", ";")
+
+
+class _Tokens:
+    """The tokens of a text, one ahead."""
+
+    def __init__(self, text: str) -> None:
+        self._stream = self._scan(text)
+        self._next = next(self._stream)
+
+    def peek(self) -> _Token:
+        return self._next
+
+    def take(self) -> _Token:
+        token = self._next
+        if token.kind != "end":
+            self._next = next(self._stream)
+        return token
+
+    def skip(self, *marks: str) -> bool:
+        """Take the next token if it is one of these marks."""
+        if self._next.kind == "mark" and self._next.text in marks:
+            self.take()
+            return True
+        return False
+
+    @staticmethod
+    def _scan(text: str) -> Iterator[_Token]:
+        line, line_start = 1, 0
+        for match in _TOKEN.finditer(text):
+            kind = str(match.lastgroup)
+            found = match.group()
+            if kind != "space":
+                yield _Token(kind, found, line, match.start() - line_start + 1)
+            newlines = found.count("\n")
+            if newlines:
+                line += newlines
+                line_start = match.start() + found.rindex("\n") + 1
+        yield _Token("end", "", line, len(text) - line_start + 1)
+
+
+def _field_name(tokens: _Tokens, token: _Token) -> str:
+    if token.kind == "word" and re.fullmatch(r"[A-Za-z_][\w./-]*", token.text):
+        return token.text
+    if token.text == "[":  # an extension: [package.name]
+        name = tokens.take()
+        if name.kind == "word" and tokens.skip("]"):
+            return name.text
+    if token.kind == "stray":
+        raise _error(token, _stray(token))
+    raise _error(token, f"a field name expected, found {_shown(token)}")
+
+
+def _list(tokens: _Tokens) -> Iterator[Scalar | Message]:
+    opener = tokens.take()
+    if tokens.skip("]"):
+        return
+    while True:
+        if tokens.peek().text in _CLOSER:
+            raise _error(tokens.peek(), "a list of messages is not supported here: repeat the field instead")
+        yield _scalar(tokens)
+        if tokens.skip("]"):
+            return
+        if not tokens.skip(","):
+            raise _error(tokens.peek(), f'"," or "]" expected for the "[" of line {opener.line}')
+
+
+def _scalar(tokens: _Tokens) -> Scalar:
+    token = tokens.take()
+    if token.kind == "word":
+        if token.text == "-" and tokens.peek().kind == "word":
+            return Scalar("-" + tokens.take().text, False, token.line, token.column)
+        return Scalar(token.text, False, token.line, token.column)
+    if token.kind == "string":
+        data = _unescape(token)
+        while tokens.peek().kind == "string":
+            data += _unescape(tokens.take())
+        return Scalar(_decode(data), True, token.line, token.column, data)
+    if token.kind == "stray":
+        raise _error(token, _stray(token))
+    raise _error(token, f"a value expected, found {_shown(token)}")
+
+
+def _unescape(token: _Token) -> bytes:
+    def replace(match: re.Match[bytes]) -> bytes:
+        octal, hexadecimal, short, long, simple = match.groups()
+        if octal:
+            return bytes([int(octal, 8) & 0xFF])
+        if hexadecimal:
+            return bytes([int(hexadecimal, 16)])
+        if short or long:
+            code = int(short or long, 16)
+            if code > 0x10FFFF:
+                raise _error(token, f"there is no character U+{code:X}")
+            return chr(code).encode("utf-8", "surrogatepass")
+        return _SIMPLE_ESCAPES.get(simple, simple)
+
+    return _ESCAPE.sub(replace, token.text[1:-1].encode("utf-8", "surrogateescape"))
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _stray(token: _Token) -> str:
+    if token.text in "\"'":
+        return "the string that opens here is not closed on its line"
+    return f"unexpected character {token.text!r}"
+
+
+def _shown(token: _Token) -> str:
+    return "the end of the file" if token.kind == "end" else repr(token.text)
+
+
+def _error(token: _Token, message: str) -> ParseError:
+    return ParseError(message, line=token.line, column=token.column)

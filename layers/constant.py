@@ -1,0 +1,42 @@
+"""Values that do not depend on any input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxdnn.layers.base import Layer, Shape, dims
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Const(Layer):
+    """A constant array, known while the program is traced.
+
+    Attributes:
+        value: the array. One value for all elements may be given with strides of zero (``np.broadcast_to``),
+            so that it takes no memory.
+    """
+
+    value: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Const(value={self.value.dtype}[{dims(self.value.shape)}])"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter(Layer):
+    """A learned array that is an output by itself.
+
+    Params: ``value`` of ``shape``.
+
+    Attributes:
+        shape: of the array.
+    """
+
+    shape: Shape
+
+    def param_shapes(self, *inputs: Shape) -> dict[str, Shape]:
+        """See :class:`Parameter`."""
+        del inputs
+        return {"value": self.shape}

@@ -1,0 +1,29 @@
+"""How layers compute: one pure jax function per layer, and the program that strings them together."""
+
+import importlib
+
+from jaxdnn.lowering.infer import Inferred, Spec, infer
+from jaxdnn.lowering.padded import Padded
+from jaxdnn.lowering.program import Program
+from jaxdnn.lowering.registry import LOWERINGS, Lowering, lowers
+
+for _family in (
+    "activation",
+    "constant",
+    "convolution",
+    "dense",
+    "detection",
+    "elementwise",
+    "loss",
+    "normalization",
+    "optical_flow",
+    "pooling",
+    "recurrent",
+    "reduction",
+    "resize",
+    "roi",
+    "shape",
+):
+    importlib.import_module(f"jaxdnn.lowering.{_family}")
+
+__all__ = ["LOWERINGS", "Inferred", "Lowering", "Padded", "Program", "Spec", "infer", "lowers"]

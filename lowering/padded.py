@@ -1,0 +1,75 @@
+"""Arrays whose valid length is known only at run time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Padded:
+    """A fixed-size array of which only the first ``count`` entries along ``axis`` are valid.
+
+    Detections, proposals and filtered batches have this form inside a compiled program, because XLA's
+    shapes are static. ``net(x)`` trims it; ``net.apply`` yields it as it is.
+
+    Attributes:
+        values: the array, padded to the largest possible size.
+        count: how many entries are valid, an int32 scalar.
+        axis: the axis that is padded.
+    """
+
+    values: jax.Array
+    count: jax.Array
+    axis: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The padded shape."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> Any:
+        """The element type."""
+        return self.values.dtype
+
+    def trim(self) -> jax.Array:
+        """Return the valid part. Waits for the device: the count must be known."""
+        return self.values[(slice(None),) * self.axis + (slice(int(self.count)),)]
+
+    def like(self, values: Any) -> Padded:
+        """Return other values with the same count and axis."""
+        return replace(self, values=values)
+
+
+def trim(value: Any) -> Any:
+    """Return the valid part of a padded value, anything else as it is."""
+    return value.trim() if isinstance(value, Padded) else value
+
+
+def unpad(value: Any) -> Any:
+    """Return a padded value's full array, anything else as it is."""
+    return value.values if isinstance(value, Padded) else value
+
+
+def repad(inputs: tuple[Any, ...], output: Any) -> Any:
+    """Give an output the count of the inputs that were padded along its leading axis.
+
+    A layer that knows nothing of padding (a dense layer behind a proposal layer, say) maps rows to rows:
+    where an input had N padded rows and the output has N rows too, the same number of them is valid.
+    """
+    if isinstance(output, Padded):
+        return output
+    for value in inputs:
+        if (
+            isinstance(value, Padded)
+            and value.axis == 0
+            and np.ndim(output) > 0
+            and output.shape[0] == value.shape[0]
+        ):
+            return value.like(output)
+    return output

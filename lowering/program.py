@@ -1,0 +1,220 @@
+"""A graph as a pure jax function of its parameters and inputs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdnn.errors import InputError, JaxdnnError, LayerError, ShapeError, UnsupportedLayerError
+from jaxdnn.ir import Graph, Node, Params, split_reference
+from jaxdnn.layers.base import dims
+from jaxdnn.layers.custom import Custom
+from jaxdnn.lowering.padded import Padded, repad, unpad
+from jaxdnn.lowering.registry import LOWERINGS, Lowering
+from jaxdnn.policy import Policy
+
+CustomLayers = Mapping[str, Callable[..., Any]]
+WeightsOf = Callable[[Node, tuple[Any, ...]], dict[str, Any]]
+
+
+class Program:
+    """A lowered graph. Calling it computes outputs; it is pure, so jit, grad and vmap apply to it.
+
+    Attributes:
+        graph: what it computes.
+        policy: in which types.
+        custom_layers: the user's functions, by source type.
+    """
+
+    def __init__(
+        self, graph: Graph, *, policy: Policy | None = None, custom_layers: CustomLayers | None = None
+    ) -> None:
+        self.graph = graph
+        self.policy = policy or Policy()
+        self.custom_layers = dict(custom_layers or {})
+        self._lowerings = {node.name: self._lowering(node) for node in graph.nodes}
+        self._compiled: dict[tuple[str, ...], Callable[..., dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+        unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
+        if unknown:
+            raise UnsupportedLayerError(_describe_unknown(unknown))
+
+    def _lowering(self, node: Node) -> Lowering | None:
+        if isinstance(node.layer, Custom):
+            function = self.custom_layers.get(node.layer.type)
+            return None if function is None else Lowering(_call_custom(function))
+        return LOWERINGS[type(node.layer)]
+
+    def __call__(
+        self, params: Params, inputs: Mapping[str, Any], outputs: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Compute values by name.
+
+        Args:
+            params: arrays by owner and slot.
+            inputs: arrays by input name. Optional inputs may be left out.
+            outputs: value names; by default :meth:`default_outputs` for what is fed.
+
+        Returns:
+            arrays by name, or :class:`Padded` where a size depends on the data.
+        """
+        wanted = tuple(self.default_outputs(inputs) if outputs is None else outputs)
+        return self.evaluate(lambda node, _: self._weights(node, params), inputs, wanted)
+
+    def values(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Compute every value that the fed inputs allow, in topological order."""
+        return self(params, inputs, self.computable(inputs))
+
+    def jitted(self, outputs: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+        """Return ``f(params, inputs)``, compiled per shape and kept for these outputs."""
+        with self._lock:
+            if outputs not in self._compiled:
+
+                def run(params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
+                    return self(params, inputs, outputs)
+
+                self._compiled[outputs] = jax.jit(run)
+            return self._compiled[outputs]
+
+    def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
+        """Return the values that can be computed when just these inputs are fed."""
+        known = dict.fromkeys(name for name in self.graph.values if name in set(fed))
+        for node in self.graph.nodes:
+            if all(name in known for name in node.inputs):
+                known.update(dict.fromkeys(node.outputs))
+        return tuple(known)
+
+    def default_outputs(self, fed: Iterable[str]) -> tuple[str, ...]:
+        """Return the graph's outputs; where an optional input is not fed, what takes their place.
+
+        An output that needs a missing input gives way to the computable values that nothing else
+        computable consumes: a classifier with a loss layer yields its probabilities without labels.
+        """
+        fed = tuple(fed)
+        if all(value.name in fed for value in self.graph.inputs):
+            return self.graph.outputs
+        known = self.computable(fed)
+        consumed = {
+            name
+            for node in self.graph.nodes
+            if node.outputs and node.outputs[0] in known
+            for name in node.inputs
+        }
+        return tuple(n for n in known if n in self.graph.outputs or (n not in consumed and n not in fed))
+
+    def evaluate(
+        self,
+        weights_of: WeightsOf,
+        inputs: Mapping[str, Any],
+        wanted: tuple[str, ...],
+        observe: Callable[[Node, tuple[Any, ...]], None] | None = None,
+    ) -> dict[str, Any]:
+        """Interpret the graph: the one loop that all uses of a program share.
+
+        Args:
+            weights_of: gives a node's weights by slot, from the node and its inputs.
+            inputs: arrays by input name.
+            wanted: value names.
+            observe: called with each node and its outputs.
+        """
+        known: dict[str, Any] = {
+            name: self._cast(value, self.policy.compute) for name, value in inputs.items()
+        }
+        with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
+            for node in self._needed(wanted):
+                missing = [name for name in node.inputs if name not in known]
+                if missing:
+                    raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
+                arguments = tuple(known[name] for name in node.inputs)
+                results = self._run(node, weights_of, arguments)
+                known.update(zip(node.outputs, results, strict=True))
+                if observe:
+                    observe(node, results)
+        return {name: self._cast(known[name], self.policy.output) for name in wanted}
+
+    def _needed(self, wanted: tuple[str, ...]) -> list[Node]:
+        alive = set(wanted)
+        needed = []
+        for node in reversed(self.graph.nodes):
+            if alive.intersection(node.outputs):
+                alive.update(node.inputs)
+                needed.append(node)
+        return needed[::-1]
+
+    def _run(self, node: Node, weights_of: WeightsOf, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        lowering = self._lowerings[node.name]
+        assert lowering is not None
+        dtype = "float32" if lowering.float32 else self.policy.compute
+        plain = tuple(self._cast(unpad(value), dtype) for value in arguments)
+        try:
+            with jax.named_scope(node.name):
+                weights = {s: self._cast(w, dtype) for s, w in weights_of(node, plain).items()}
+                result = lowering.function(node.layer, weights, *plain)
+        except JaxdnnError as error:
+            raise error.at(**_place(node))
+        except (TypeError, ValueError) as error:
+            shapes = ", ".join(dims(np.shape(value)) for value in plain)
+            raise ShapeError(
+                f"cannot be computed on inputs of shape {shapes}: {error}", **_place(node)
+            ) from error
+        results = result if isinstance(result, tuple) else (result,)
+        if len(results) != len(node.outputs):
+            raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **_place(node))
+        return tuple(self._cast(repad(arguments, value), self.policy.compute) for value in results)
+
+    def _weights(self, node: Node, params: Params) -> dict[str, Any]:
+        weights = {}
+        for slot, reference in node.params.items():
+            owner, key = split_reference(reference)
+            try:
+                weights[slot] = params[owner][key]
+            except KeyError:
+                raise InputError(f"has no parameter {reference!r}", **_place(node)) from None
+        return weights
+
+    def _cast(self, value: Any, dtype: str) -> Any:
+        """Convert floating arrays to a dtype; numpy stays numpy, so that constants stay concrete."""
+        if isinstance(value, Padded):
+            return value.like(self._cast(value.values, dtype))
+        if value.dtype == dtype or not jnp.issubdtype(value.dtype, jnp.floating):
+            return value
+        return value.astype(dtype)
+
+
+def _place(node: Node) -> dict[str, Any]:
+    file, _, line = node.origin.rpartition(":")
+    place: dict[str, Any] = {"layer": f"{node.name!r} ({type_name(node)})"}
+    if line.isdigit():
+        place |= {"file": file, "line": int(line)}
+    return place
+
+
+def type_name(node: Node) -> str:
+    """Return the layer's type as a message shows it: the source's name of a custom layer."""
+    return node.layer.type if isinstance(node.layer, Custom) else type(node.layer).__name__
+
+
+def _call_custom(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(layer: Custom, weights: Mapping[str, Any], *inputs: Any) -> Any:
+        return function(weights, *inputs, **dict(layer.fields))
+
+    return call
+
+
+def _describe_unknown(nodes: list[Node]) -> str:
+    lines = [
+        f"  {type_name(node)}: layer {node.name!r}" + (f" at {node.origin}" if node.origin else "")
+        for node in nodes
+    ]
+    return "\n".join(
+        [
+            f"{len(nodes)} layers are of an unknown type; a function for each type can be given as "
+            "custom_layers={'Type': f}, f(weights, *inputs, **attributes)",
+            *lines,
+        ]
+    )

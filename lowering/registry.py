@@ -1,0 +1,39 @@
+"""Which function computes which layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from jaxdnn.layers.base import Layer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How one type of layer computes.
+
+    Attributes:
+        function: ``f(layer, weights, *inputs) -> array or tuple of arrays``, pure.
+        float32: whether it computes in float32 even under a half-precision policy.
+    """
+
+    function: Callable[..., Any]
+    float32: bool = False
+
+
+LOWERINGS: dict[type[Layer], Lowering] = {}
+
+
+def lowers(*layers: type[Layer], float32: bool = False) -> Callable[[F], F]:
+    """Register a function as the lowering of these layer types."""
+
+    def register(function: F) -> F:
+        for layer in layers:
+            assert layer not in LOWERINGS, f"{layer.__name__} has two lowerings"
+            LOWERINGS[layer] = Lowering(function, float32)
+        return function
+
+    return register

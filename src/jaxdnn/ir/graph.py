@@ -1,0 +1,155 @@
+"""The graph: values are names, nodes apply layers to them, in topological order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from jaxdnn.errors import InputError, some
+from jaxdnn.ir.initializer import Initializer
+from jaxdnn.layers.base import Layer
+
+Params = Mapping[str, Mapping[str, Any]]
+"""Parameters by owner and slot: ``{"conv1": {"weight": array, "bias": array}}``."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An input of a graph.
+
+    Attributes:
+        name: the source model's own name.
+        shape: sizes, with None for a size that the file leaves open; None if even the rank is open.
+        dtype: numpy name of the element type.
+        optional: a call may leave this input out (labels); what depends on it is then not computed.
+    """
+
+    name: str
+    shape: tuple[int | None, ...] | None = None
+    dtype: str = "float32"
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """One application of a layer.
+
+    Attributes:
+        name: unique in the graph; the source model's layer name where it has one.
+        layer: what is computed.
+        inputs, outputs: value names. Every value is produced exactly once.
+        params: the parameter of each slot as ``"owner/slot"``; several nodes may share one.
+        origin: where the source file states this layer, as ``file:line``.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    params: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+
+    def __str__(self) -> str:
+        params = "".join(f", {slot}={reference}" for slot, reference in self.params.items())
+        defaults = {name: spec.default for name, spec in type(self.layer).__dataclass_fields__.items()}
+        attributes = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.layer.attributes().items()
+            if value is not defaults[name] and value != defaults[name]
+        )
+        call = f"{type(self.layer).__name__}({', '.join(self.inputs)}{params})"
+        return f"{', '.join(self.outputs)} = {call}" + (f" {{{attributes}}}" if attributes else "")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network without its numbers.
+
+    Attributes:
+        name: the network's own name, or its file's.
+        inputs: what a call feeds.
+        outputs: the values that a call returns by default.
+        nodes: in topological order.
+    """
+
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+
+    @cached_property
+    def producers(self) -> dict[str, Node]:
+        """The node that produces each value; inputs have none."""
+        return {output: node for node in self.nodes for output in node.outputs}
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The names of all values: the inputs, then the nodes' outputs in order."""
+        return (*(value.name for value in self.inputs), *self.producers)
+
+    def resolve(self, name: str) -> str:
+        """Return the value that a user means by a name: a value's own name, or that of a layer.
+
+        A layer's name stands for its first output. Where a value and a layer have the same name and
+        differ (a layer that works in place), the value wins.
+
+        Raises:
+            InputError: nothing has that name.
+        """
+        if name in self._value_set:
+            return name
+        for node in self.nodes:
+            if node.name == name and node.outputs:
+                return node.outputs[0]
+        raise InputError(f"nothing in {self.name!r} is called {name!r}; it has {some(self.values)}")
+
+    @cached_property
+    def _value_set(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+    def __str__(self) -> str:
+        inputs = ", ".join(f"{v.name}: {v.dtype}{list(v.shape or ('...',))}" for v in self.inputs)
+        lines = [f"graph {self.name!r} ({inputs}) -> ({', '.join(self.outputs)})"]
+        return "\n".join([*lines, *(f"  {node}" for node in self.nodes)])
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model came from.
+
+    Attributes:
+        format: ``caffe``, ``darknet``, ``tensorflow`` or ``onnx``.
+        files: the paths it was read from.
+        preprocessing: what the file says of its input pictures, in the format's own terms.
+    """
+
+    format: str
+    files: tuple[str, ...] = ()
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an importer returns: the graph, the numbers that the files hold, and what fills the rest.
+
+    Attributes:
+        graph: the network.
+        params: the stored numbers. Their shapes are as stored, not yet checked against the layers.
+        source: where they came from.
+        initializers: by ``"owner/slot"``, for slots that a file may leave out.
+    """
+
+    graph: Graph
+    params: Mapping[str, Mapping[str, np.ndarray]]
+    source: Source
+    initializers: Mapping[str, Initializer] = field(default_factory=dict)
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Split ``"owner/slot"``; the owner may hold slashes itself."""
+    owner, _, slot = reference.rpartition("/")
+    return owner, slot

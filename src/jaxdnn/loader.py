@@ -1,0 +1,74 @@
+"""``jaxdnn.load``: from files to a net, whatever their format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+
+from jaxdnn.errors import InputError
+from jaxdnn.importers import load_model
+from jaxdnn.ir import Model, Value
+from jaxdnn.net import Net
+from jaxdnn.passes import extract
+from jaxdnn.policy import Policy
+
+PathLike = str | os.PathLike[str]
+
+
+def load(
+    model: PathLike,
+    weights: PathLike | None = None,
+    *,
+    format: str | None = None,
+    inputs: Iterable[str] | None = None,
+    outputs: Iterable[str] | None = None,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    custom_layers: Mapping[str, Callable[..., Any]] | None = None,
+    policy: str | Policy = "float32",
+    key: jax.Array | None = None,
+    stages: Iterable[str] = (),
+    level: int = 0,
+) -> Net:
+    """Read a network and make it callable.
+
+    Args:
+        model: path of the network's description, such as a prototxt.
+        weights: path of its weights, such as a caffemodel. The two may be given in either order.
+        format: ``"caffe"``; by default found out from the files' contents.
+        inputs: names of the values that a call feeds instead of the file's inputs.
+        outputs: names of the values (or layers) that a call returns by default.
+        input_shapes: sizes by input name, where the file states none or others are wanted.
+        custom_layers: functions ``f(weights, *inputs, **attributes)`` by layer type.
+        policy: dtype policy, see :class:`~jaxdnn.policy.Policy`.
+        key: a ``jax.random.key``; draws the parameters that no file holds from the file's initializers.
+        stages: Caffe's NetState stages, which its include and exclude rules ask for.
+        level: Caffe's NetState level.
+
+    Returns:
+        the net. Without weights and key its structure can be inspected but not run.
+
+    Raises:
+        JaxdnnError: a file cannot be read or does not make sense; the message says where.
+    """
+    paths = [os.fspath(path) for path in (model, weights) if path is not None]
+    imported = load_model(paths, format=format, stages=tuple(stages), level=level)
+    imported = _with_shapes(imported, input_shapes or {})
+    if inputs is not None or outputs is not None:
+        imported = extract(imported, inputs=inputs, outputs=outputs)
+    return Net.from_model(imported, policy=policy, custom_layers=custom_layers, key=key)
+
+
+def _with_shapes(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Model:
+    names = [value.name for value in model.graph.inputs]
+    for name in shapes:
+        if name not in names:
+            raise InputError(f"input_shapes names {name!r}; the inputs are {', '.join(names)}")
+    values = tuple(
+        Value(v.name, tuple(shapes.get(v.name, v.shape or ())) or v.shape, v.dtype, v.optional)
+        for v in model.graph.inputs
+    )
+    return replace(model, graph=replace(model.graph, inputs=values))

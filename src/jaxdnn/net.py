@@ -1,0 +1,241 @@
+"""A network: an immutable pair of a program and its parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdnn.errors import InputError
+from jaxdnn.initialize import bind, require_complete
+from jaxdnn.ir import Graph, Model, Params, Source, verify
+from jaxdnn.lowering import Inferred, Program, Spec, infer
+from jaxdnn.lowering.infer import stored_shapes
+from jaxdnn.lowering.padded import trim
+from jaxdnn.policy import Policy
+
+if TYPE_CHECKING:
+    from jaxdnn.summary import Summary
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Net:
+    """A network that can be called, differentiated, and taken apart.
+
+    ``net(x)`` is jitted and cached by shape; ``net.apply(params, inputs)`` is the pure function below it.
+    A Net is a pytree whose leaves are its parameters, so it may be passed through ``jax.jit`` and
+    ``jax.tree.map``. Nothing changes it: :meth:`replace` makes another one.
+
+    Attributes:
+        params: arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``.
+        program: the lowered graph.
+        source: which files it came from.
+        missing: parameters that have no value yet (the weights file was not given).
+    """
+
+    params: dict[str, dict[str, Any]]
+    program: Program = field(metadata={"static": True})
+    source: Source = field(metadata={"static": True}, compare=False)
+    missing: tuple[str, ...] = field(default=(), metadata={"static": True})
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Model,
+        *,
+        policy: str | Policy = "float32",
+        custom_layers: Mapping[str, Callable[..., Any]] | None = None,
+        key: jax.Array | None = None,
+    ) -> Net:
+        """Lower a model, check every shape in it, and give its parameters their values.
+
+        Args:
+            model: what an importer returned.
+            policy: dtype policy, see :class:`~jaxdnn.policy.Policy`.
+            custom_layers: functions for layer types that jaxdnn does not know.
+            key: draws the parameters that the model does not hold.
+
+        Raises:
+            JaxdnnError: the graph, the shapes or the weights are not legal.
+        """
+        verify(model.graph)
+        program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
+        inferred = infer(program, _stated_inputs(model.graph), stored_shapes(model.params))
+        expected = inferred.params | {
+            f"{owner}/{slot}": array.shape
+            for owner, slots in model.params.items()
+            for slot, array in slots.items()
+            if f"{owner}/{slot}" not in inferred.params
+        }
+        params, missing = bind(model.params, model.initializers, expected, key)
+        dtype = program.policy.params
+        return cls(
+            jax.tree.map(lambda array: jnp.asarray(array, dtype), params),
+            program,
+            model.source,
+            tuple(missing),
+        )
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that this net computes."""
+        return self.program.graph
+
+    @property
+    def policy(self) -> Policy:
+        """The dtype policy."""
+        return self.program.policy
+
+    @property
+    def name(self) -> str:
+        """The network's own name."""
+        return self.graph.name
+
+    @cached_property
+    def inferred(self) -> Inferred:
+        """Shapes of all values for the input sizes that the file states."""
+        stored = {
+            f"{owner}/{slot}": tuple(np.shape(array))
+            for owner, slots in self.params.items()
+            for slot, array in slots.items()
+        }
+        return infer(self.program, _stated_inputs(self.graph), stored)
+
+    @property
+    def inputs(self) -> dict[str, Spec]:
+        """Name, shape and dtype of each input. The first size may differ in a call: it is the batch."""
+        return {v.name: Spec(v.shape or (), v.dtype) for v in self.graph.inputs}
+
+    @property
+    def outputs(self) -> dict[str, Spec]:
+        """Name, shape and dtype of each output, for the input sizes that the file states."""
+        return {name: self.inferred.values[name] for name in self.graph.outputs}
+
+    def __call__(
+        self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any
+    ) -> dict[str, jax.Array]:
+        """Compute outputs, jitted.
+
+        Args:
+            x: the array of the net's only required input, or a dict of arrays by input name.
+            outputs: names of the values to return, any layer or blob; by default the net's outputs.
+            inputs: arrays by input name.
+
+        Returns:
+            arrays by output name, trimmed to their valid size where that depends on the data.
+
+        Raises:
+            InputError: a name is unknown, or an input is missing or of a wrong rank or type.
+            ShapeError: the layers cannot compute on inputs of these shapes.
+        """
+        feeds = self._feeds(x, inputs)
+        names = self._names(feeds, outputs)
+        require_complete(list(self.missing))
+        values = self.program.jitted(tuple(dict.fromkeys(names.values())))(self.params, feeds)
+        return {name: trim(values[value]) for name, value in names.items()}
+
+    def apply(
+        self, params: Params, inputs: Mapping[str, Any] | Any, *, outputs: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Compute outputs as a pure function of params and inputs, for jit, grad, vmap and sharding.
+
+        Args:
+            params: a pytree like :attr:`params`.
+            inputs: arrays by input name, or the array of the only required input.
+            outputs: names of the values to return; by default the net's outputs.
+
+        Returns:
+            arrays by output name; :class:`~jaxdnn.Padded` where a size depends on the data.
+        """
+        feeds = self._feeds(inputs, {})
+        names = self._names(feeds, outputs)
+        values = self.program(params, feeds, tuple(dict.fromkeys(names.values())))
+        return {name: values[value] for name, value in names.items()}
+
+    def replace(self, *, params: Params | None = None, policy: str | Policy | None = None) -> Net:
+        """Return a net with other parameters or another dtype policy.
+
+        Params of the same structure keep the compiled program; a new policy compiles again.
+        """
+        net = self
+        if policy is not None:
+            program = Program(
+                self.graph, policy=Policy.parse(policy), custom_layers=self.program.custom_layers
+            )
+            dtype = program.policy.params
+            cast = jax.tree.map(lambda array: jnp.asarray(array, dtype), self.params)
+            net = replace(net, program=program, params=cast)
+        if params is not None:
+            net = replace(net, params={owner: dict(slots) for owner, slots in params.items()}, missing=())
+        return net
+
+    def summary(self) -> Summary:
+        """Return a table of the layers with shapes, parameters, FLOPs and bytes; print it to see it."""
+        from jaxdnn.summary import Summary
+
+        return Summary.of(self)
+
+    def __repr__(self) -> str:
+        count = sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(self.params))
+        inputs = ", ".join(f"{name}: {spec}" for name, spec in self.inputs.items())
+        return (
+            f"Net({self.name!r}, {inputs} -> {', '.join(self.graph.outputs)}; "
+            f"{len(self.graph.nodes)} layers, {count:,} parameters, {self.policy})"
+        )
+
+    def _feeds(self, x: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        if x is not None and not isinstance(x, Mapping):
+            required = [value.name for value in self.graph.inputs if not value.optional]
+            if len(required) != 1:
+                names = ", ".join(map(repr, required))
+                raise InputError(f"{self.name!r} has {len(required)} inputs, {names}: name them in a dict")
+            x = {required[0]: x}
+        feeds = {**(x or {}), **inputs}
+        known = {value.name: value for value in self.graph.inputs}
+        for name in feeds:
+            if name not in known:
+                raise InputError(f"{self.name!r} has no input {name!r}; its inputs are {', '.join(known)}")
+        for value in known.values():
+            if not value.optional and value.name not in feeds:
+                raise InputError(f"input {value.name!r} of {self.name!r} is missing")
+        return {name: _as_input(known[name], array) for name, array in feeds.items()}
+
+    def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> dict[str, str]:
+        """Map the names that the caller uses to names of values."""
+        if outputs is None:
+            return {name: name for name in self.program.default_outputs(feeds)}
+        if isinstance(outputs, str):
+            outputs = (outputs,)
+        return {name: self.graph.resolve(name) for name in outputs}
+
+
+def _as_input(value: Any, array: Any) -> Any:
+    if not isinstance(array, jax.Array):
+        array = np.asarray(array)
+        if array.dtype == object or array.dtype.kind in "USMm":
+            raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
+    if value.shape is not None and array.ndim != len(value.shape):
+        raise InputError(
+            f"input {value.name!r} has {len(value.shape)} axes ({Spec(value.shape, value.dtype)}), "
+            f"got an array of shape {tuple(array.shape)}"
+        )
+    return array if array.dtype == value.dtype else array.astype(value.dtype)
+
+
+def _stated_inputs(graph: Graph) -> dict[str, Spec]:
+    specs = {}
+    for value in graph.inputs:
+        if value.shape is None or None in value.shape:
+            raise InputError(
+                f"input {value.name!r} has no complete shape in the file: give "
+                f"input_shapes={{{value.name!r}: (…)}}"
+            )
+        specs[value.name] = Spec(value.shape, value.dtype)
+    return specs

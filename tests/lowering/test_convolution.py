@@ -1,0 +1,139 @@
+"""Convolutions against sums written from their formulas."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxdnn import LayerError, ShapeError
+from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col
+from support.layer import assert_close, run
+
+
+def reference_conv(x, weight, bias, stride, padding, dilation, groups):
+    """Sum over the window at every position, in float64."""
+    n, c, *size = x.shape
+    filters, per_group, *kernel = weight.shape
+    x = np.pad(x.astype(np.float64), [(0, 0), (0, 0)] + [(p, p) for p in padding])
+    out = [
+        (x.shape[2 + i] - (dilation[i] * (kernel[i] - 1) + 1)) // stride[i] + 1 for i in range(len(kernel))
+    ]
+    y = np.zeros((n, filters, *out))
+    for o in range(filters):
+        channels = slice(o // (filters // groups) * per_group, (o // (filters // groups) + 1) * per_group)
+        for position in itertools.product(*map(range, out)):
+            window = tuple(
+                slice(p * s, p * s + d * (k - 1) + 1, d)
+                for p, s, d, k in zip(position, stride, dilation, kernel, strict=True)
+            )
+            y[(slice(None), o, *position)] = (x[(slice(None), channels, *window)] * weight[o]).sum(
+                axis=tuple(range(1, x.ndim))
+            )
+    return y + bias.reshape(1, -1, *(1,) * len(kernel))
+
+
+def reference_conv_transpose(x, weight, bias, stride, padding, dilation, groups):
+    """Scatter every input element times the kernel, in float64."""
+    n, c, *size = x.shape
+    _, per_group, *kernel = weight.shape
+    full = [s * (z - 1) + d * (k - 1) + 1 for s, z, d, k in zip(stride, size, dilation, kernel, strict=True)]
+    y = np.zeros((n, per_group * groups, *full))
+    for channel in range(c):
+        group = channel // (c // groups)
+        filters = slice(group * per_group, (group + 1) * per_group)
+        for position in itertools.product(*map(range, size)):
+            window = tuple(
+                slice(p * s, p * s + d * (k - 1) + 1, d)
+                for p, s, d, k in zip(position, stride, dilation, kernel, strict=True)
+            )
+            value = x[(slice(None), channel, *position)].reshape(n, 1, *(1,) * len(kernel))
+            y[(slice(None), filters, *window)] += value * weight[channel]
+    crop = tuple(slice(p, f - p) for p, f in zip(padding, full, strict=True))
+    return y[(slice(None), slice(None), *crop)] + bias.reshape(1, -1, *(1,) * len(kernel))
+
+
+@st.composite
+def cases(draw, transposed: bool):
+    rank = draw(st.integers(1, 3))
+    groups = draw(st.integers(1, 3))
+    channels, filters = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+
+    def axes(low, high):
+        return tuple(draw(st.integers(low, high)) for _ in range(rank))
+
+    kernel, stride, dilation = axes(1, 3), axes(1, 3), axes(1, 2)
+    padding = tuple(draw(st.integers(0, d * (k - 1) // 2)) for d, k in zip(dilation, kernel, strict=True))
+    size = tuple(d * (k - 1) + 1 + draw(st.integers(0, 3)) for d, k in zip(dilation, kernel, strict=True))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    x = rng.standard_normal((draw(st.integers(1, 2)), channels, *size)).astype(np.float32)
+    shape = (channels, filters // groups) if transposed else (filters, channels // groups)
+    weight = rng.standard_normal((*shape, *kernel)).astype(np.float32)
+    bias = rng.standard_normal(filters).astype(np.float32)
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    return x, weight, bias, {"filters": filters, "kernel": kernel}, options
+
+
+@given(cases(transposed=False))
+def test_conv(case):
+    x, weight, bias, sizes, options = case
+    got = run(Conv(**sizes, **options), x, weight=weight, bias=bias)
+    assert_close(got, reference_conv(x, weight, bias, **options))
+
+
+@given(cases(transposed=True))
+def test_conv_transpose(case):
+    x, weight, bias, sizes, options = case
+    got = run(ConvTranspose(**sizes, **options), x, weight=weight, bias=bias)
+    assert_close(got, reference_conv_transpose(x, weight, bias, **options))
+
+
+@given(cases(transposed=False))
+def test_im2col_is_the_convolution_with_unit_kernels(case):
+    x, _, _, sizes, options = case
+    options = {**options, "groups": 1}
+    channels, kernel = x.shape[1], sizes["kernel"]
+    taps = channels * int(np.prod(kernel))
+    unit = np.eye(taps).reshape(taps, channels, *kernel)
+    want = reference_conv(x, unit, np.zeros(taps), **options)
+    del options["groups"]
+    assert_close(run(Im2Col(kernel=kernel, **options), x), want)
+
+
+def test_conv_without_spatial_axes_is_a_matrix_product():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    weight = np.arange(12, dtype=np.float32).reshape(4, 3)
+    assert_close(run(Conv(filters=4, kernel=(), bias=False), x, weight=weight), x @ weight.T)
+
+
+def test_axes_before_the_channel_axis_are_batch_axes():
+    x = np.random.default_rng(0).standard_normal((2, 3, 2, 5, 5)).astype(np.float32)
+    weight = np.ones((1, 2, 3, 3), np.float32)
+    got = run(Conv(filters=1, kernel=3, bias=False, axis=2), x, weight=weight)
+    want = run(Conv(filters=1, kernel=3, bias=False), x.reshape(6, 2, 5, 5), weight=weight)
+    assert_close(got, want.reshape(2, 3, 1, 3, 3))
+
+
+def test_output_padding_adds_at_the_end():
+    x = np.ones((1, 1, 3), np.float32)
+    weight = np.ones((1, 1, 3), np.float32)
+    layer = ConvTranspose(filters=1, kernel=3, stride=2, padding=1, output_padding=1, bias=False)
+    assert_close(run(layer, x, weight=weight), [[[1, 2, 1, 2, 1, 1]]])
+
+
+def test_kernel_larger_than_the_input():
+    x = np.zeros((1, 1, 4, 4), np.float32)
+    with pytest.raises(ShapeError, match="kernel 9x9 is larger than the padded input 6x6"):
+        run(Conv(filters=1, kernel=9, padding=1, bias=False), x, weight=np.zeros((1, 1, 9, 9), np.float32))
+
+
+def test_groups_that_do_not_divide():
+    with pytest.raises(LayerError, match="groups 3 does not divide 4 filters"):
+        Conv(filters=4, kernel=1, groups=3)
+    with pytest.raises(ShapeError, match="groups 2 does not divide 3 input channels"):
+        run(
+            Conv(filters=4, kernel=1, groups=2, bias=False),
+            np.zeros((1, 3, 2, 2), np.float32),
+            weight=np.zeros((4, 1, 1, 1), np.float32),
+        )
