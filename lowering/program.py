@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import InputError, JaxdnnError, LayerError, ShapeError, UnsupportedLayerError
+from jaxdnn.errors import InputError, LayerError, ShapeError, UnsupportedLayerError, located
 from jaxdnn.ir import Graph, Node, Params, split_reference
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.custom import Custom
@@ -152,11 +152,9 @@ class Program:
         dtype = "float32" if lowering.float32 else self.policy.compute
         plain = tuple(self._cast(unpad(value), dtype) for value in arguments)
         try:
-            with jax.named_scope(node.name):
+            with located(**_place(node)), jax.named_scope(node.name):
                 weights = {s: self._cast(w, dtype) for s, w in weights_of(node, plain).items()}
                 result = lowering.function(node.layer, weights, *plain)
-        except JaxdnnError as error:
-            raise error.at(**_place(node))
         except (TypeError, ValueError) as error:
             shapes = ", ".join(dims(np.shape(value)) for value in plain)
             raise ShapeError(

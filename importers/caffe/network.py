@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxdnn.errors import FileError, GraphError, JaxdnnError, JaxdnnWarning, ParseError, WeightsError, some
+from jaxdnn.errors import FileError, GraphError, JaxdnnWarning, ParseError, WeightsError, located, some
 from jaxdnn.importers import textproto
 from jaxdnn.importers.caffe import rules as _rules  # noqa: F401  (registers all rules)
 from jaxdnn.importers.caffe.fields import Fields, checked_dimensions, dimensions
@@ -52,15 +52,13 @@ def load_model(
     """
     net = _parse(prototxt)
     stored = None if caffemodel is None else read_weights(caffemodel)
-    try:
+    with located(file=prototxt):
         importer = _Importer(net, prototxt, stored)
         state = net_state(net, level, stages)
         for layer in upgrade(net):
             if is_kept(layer, state):
                 importer.add(layer)
         model = importer.finish(caffemodel)
-    except JaxdnnError as error:
-        raise error.at(file=prototxt)
     if stored is not None and caffemodel is not None:
         _check_weights_used(importer, stored, caffemodel, model)
     return model
@@ -70,10 +68,8 @@ def _parse(path: str) -> Message:
     if kind_of(read_head(path)) == "binary":
         raise FileError("not a prototxt: this is a binary file, a caffemodel perhaps", file=path)
     text = read_text(path)
-    try:
+    with located(file=path):
         net = textproto.parse(text)
-    except ParseError as error:
-        raise error.at(file=path)
     names = {name for name, _ in net.fields}
     if not names.intersection(("layer", "layers")):
         if names.intersection(("base_lr", "max_iter", "solver_mode", "net", "train_net")):
@@ -107,10 +103,8 @@ class _Importer:
             JaxdnnError: with the layer's name and line.
         """
         source = self._source(layer)
-        try:
+        with located(file=self._path, line=layer.line, layer=source.place):
             self._add(source)
-        except JaxdnnError as error:
-            raise error.at(file=self._path, line=layer.line, layer=source.place)
 
     def _source(self, layer: Message) -> LayerSource:
         fields = Fields([layer], "layer", layer.line)

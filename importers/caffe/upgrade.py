@@ -50,7 +50,7 @@ V1_TYPES = {
 }
 """Number, enum name and V2 name of each V1 type (40 is the FCN fork's)."""
 
-_BY_ENUM = {enum: name for enum, name in V1_TYPES.values()}
+_BY_ENUM = dict(V1_TYPES.values())
 
 _V0_TYPES = {
     "bnll": "BNLL",
@@ -155,8 +155,7 @@ def _v1_type(value: Scalar) -> str:
     if value.quoted:
         return value.text
     if value.text.isdigit():
-        name = V1_TYPES.get(int(value.text), ("", value.text))[1]
-        return name
+        return V1_TYPES.get(int(value.text), ("", value.text))[1]
     if value.text in _BY_ENUM:
         return _BY_ENUM[value.text]
     raise ParseError(f"unknown V1 layer type {value.text}", line=value.line, column=value.column)

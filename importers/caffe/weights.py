@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxdnn.errors import FileError, ParseError
+from jaxdnn.errors import FileError, ParseError, located
 from jaxdnn.importers import wire
 from jaxdnn.importers.files import kind_of, read_head
 
@@ -50,9 +50,8 @@ def read_weights(path: str) -> list[StoredLayer]:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         buffer = memoryview(mapped)
         try:
-            return _Reader(buffer, file.fileno()).net()
-        except ParseError as error:
-            raise error.at(file=path)
+            with located(file=path):
+                return _Reader(buffer, file.fileno()).net()
         finally:
             buffer.release()
 
@@ -91,10 +90,8 @@ class _Reader:
                     return inner
         arrays = []
         for index, blob in enumerate(blobs):
-            try:
+            with located(layer=f"{name!r} (blob {index})"):
                 arrays.append(self._blob(blob))
-            except ParseError as error:
-                raise error.at(layer=f"{name!r} (blob {index})")
         return StoredLayer(name, arrays)
 
     def _blob(self, message: wire.WireField) -> np.ndarray:

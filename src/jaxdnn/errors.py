@@ -2,13 +2,13 @@
 
 Each error is one sentence: the subject first, then both sides of the relation that does not hold.
 Where it happened is kept apart from what happened, so that whoever knows the file, the line or the layer
-adds it on the way up (:meth:`JaxdnnError.at`) and nobody formats it twice.
+adds it on the way up (:func:`located`) and nobody formats it twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class JaxdnnError(Exception):
@@ -45,21 +45,6 @@ class JaxdnnError(Exception):
         layer = f"layer {self.layer}" if self.layer else ""
         return ": ".join(part for part in (position, layer, self.message) if part)
 
-    def at(
-        self,
-        *,
-        file: str | None = None,
-        line: int | None = None,
-        column: int | None = None,
-        layer: str | None = None,
-    ) -> Self:
-        """Return self with the parts of the place that were unknown so far filled in."""
-        if self.line is None:
-            self.line, self.column = line, column
-        self.file = self.file or file
-        self.layer = self.layer or layer
-        return self
-
 
 class FileError(JaxdnnError):
     """The file is missing, empty, unreadable, or of another kind than expected."""
@@ -95,6 +80,18 @@ class InputError(JaxdnnError):
 
 class JaxdnnWarning(UserWarning):
     """Something in a file was ignored or replaced; the message says what and where."""
+
+
+@contextmanager
+def located(*, file: str | None = None, line: int | None = None, layer: str | None = None) -> Iterator[None]:
+    """Fill in the parts of the place that a JaxdnnError from within does not know yet."""
+    try:
+        yield
+    except JaxdnnError as error:
+        error.file = error.file or file
+        error.line = line if error.line is None else error.line
+        error.layer = error.layer or layer
+        raise
 
 
 def some(names: Sequence[str], limit: int = 12) -> str:

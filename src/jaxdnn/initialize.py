@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import WeightsError
+from jaxdnn.errors import WeightsError, some
 from jaxdnn.ir import Initializer, split_reference
 from jaxdnn.layers.base import Shape
 from jaxdnn.lowering.infer import fits
@@ -83,7 +83,7 @@ def require_complete(missing: list[str]) -> None:
     """Raise a WeightsError that lists what is missing, if anything is."""
     if missing:
         raise WeightsError(
-            f"no values for {len(missing)} parameters ({', '.join(missing[:8])}{', …' * (len(missing) > 8)}): "
+            f"no values for {len(missing)} parameters ({some(missing)}): "
             "give the weights file, or key=jax.random.key(seed) to draw initial values"
         )
 
