@@ -161,7 +161,7 @@ def aligned_empty(size: int, dtype: str) -> np.ndarray:
 
 def read_into(descriptor: int, position: int, array: np.ndarray) -> None:
     """Fill an array from a file, which may take several reads."""
-    target = memoryview(array.view(np.uint8))
+    target = array.view(np.uint8).data
     while len(target):
         count = os.preadv(descriptor, [target], position)
         if count == 0:

@@ -1,0 +1,67 @@
+"""What benchmarks share: fresh processes, interleaved runs, medians, and who was measured where."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PRELUDE = """
+import json, resource, sys, time
+def peak():  # MiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+"""
+
+
+def interleaved(scripts: Mapping[str, str], arguments: Sequence[str], repeats: int) -> dict[str, dict[str, float]]:
+    """Run each script ``repeats`` times, in turn, each in a fresh process; return medians of what they print.
+
+    Args:
+        scripts: Python source by name; it prints one JSON object of numbers. ``peak()`` is at hand.
+        arguments: of every script, as ``sys.argv[1:]``.
+        repeats: how many rounds. One more round before them warms the page cache and is not counted.
+    """
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
+    for turn in range(repeats + 1):
+        for name, script in scripts.items():
+            output = subprocess.run(
+                [sys.executable, "-c", PRELUDE + script, *arguments],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+            if turn:
+                runs[name].append(json.loads(output.splitlines()[-1]))
+    return {
+        name: {key: statistics.median(run[key] for run in results) for key in results[0]}
+        for name, results in runs.items()
+    }
+
+
+def environment(*packages: str) -> dict[str, str]:
+    """Return the machine and the versions that a result holds for."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")),
+        platform.processor(),
+    )
+    return {"cpu": cpu, "python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def save(name: str, result: Mapping[str, Any]) -> Path:
+    """Write a result as JSON and return its path."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    return path
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []

@@ -1,0 +1,93 @@
+"""Pages of handwritten digits: drawing them, and finding the digits on them again."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+SIDE = 16
+"""Width and height of the network's input."""
+CELL = 64
+INK = 60
+"""How much darker than the paper a pixel must be to count as ink."""
+
+Box = tuple[int, int, int, int]
+
+
+def draw_digit(pixels: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    """Return one digit as ink in a cell: 0 is paper, 255 is full ink.
+
+    Args:
+        pixels: 8x8 intensities 0..16 of scikit-learn's digits.
+        rng: picks size, slant and pressure.
+    """
+    ink = Image.fromarray((pixels / 16 * 255).astype(np.uint8))
+    width, height = rng.integers(34, 46), rng.integers(40, 50)
+    ink = ink.resize((int(width), int(height)), Image.Resampling.BICUBIC)
+    # A pen leaves a line that is either there or not: steepen the grey slopes of the small original.
+    values = np.asarray(ink, np.float32) / 255
+    ink = Image.fromarray((255 / (1 + np.exp(-14 * (values - 0.42)))).astype(np.uint8))
+    cell = Image.new("L", (CELL, CELL))
+    cell.paste(ink, ((CELL - ink.width) // 2, (CELL - ink.height) // 2))
+    return cell.rotate(rng.uniform(-9, 9), Image.Resampling.BICUBIC)
+
+
+def draw_page(digits: list[np.ndarray], columns: int, rng: np.random.Generator) -> Image.Image:
+    """Return a grey page with the digits in lines, as a scanner would see it."""
+    rows = -(-len(digits) // columns)
+    ink = np.zeros((rows * CELL + CELL, columns * CELL + CELL), np.float32)
+    for index, pixels in enumerate(digits):
+        row, column = divmod(index, columns)
+        top = CELL // 2 + row * CELL + int(rng.integers(-3, 4))
+        left = CELL // 2 + column * CELL + int(rng.integers(-3, 4))
+        cell = np.asarray(draw_digit(pixels, rng), np.float32) / 255
+        ink[top : top + CELL, left : left + CELL] = np.maximum(ink[top : top + CELL, left : left + CELL], cell)
+    shade = np.linspace(240, 224, ink.shape[1])[None] + rng.normal(0, 3, ink.shape)
+    page = Image.fromarray(np.clip(shade * (1 - 0.82 * ink), 0, 255).astype(np.uint8))
+    return page.filter(ImageFilter.GaussianBlur(0.6))
+
+
+def find_digits(page: Image.Image) -> list[Box]:
+    """Return the boxes (left, top, right, bottom) of the digits, line by line and left to right."""
+    ink = _ink(page) > INK / 255
+    boxes = []
+    for top, bottom in _runs(ink.sum(axis=1) > 1, join=3):
+        line = ink[top:bottom]
+        for left, right in _runs(line.any(axis=0), join=1):
+            rows = np.flatnonzero(line[:, left:right].any(axis=1))
+            if (right - left) * len(rows) > 60:
+                boxes.append((left, top + int(rows[0]), right, top + int(rows[-1]) + 1))
+    return boxes
+
+
+def crop_digits(page: Image.Image, boxes: list[Box]) -> np.ndarray:
+    """Return the network's input (digits, 1, 16, 16): each box scaled to fit, ink 1 and paper 0."""
+    ink = Image.fromarray((_ink(page) * 255).astype(np.uint8))
+    crops = []
+    for left, top, right, bottom in boxes:
+        scale = (SIDE - 2) / max(right - left, bottom - top)
+        size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+        crop = ink.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX)
+        cell = Image.new("L", (SIDE, SIDE))
+        cell.paste(crop, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
+        crops.append(np.asarray(cell, np.float32) / 255)
+    return np.stack(crops)[:, None] if crops else np.zeros((0, 1, SIDE, SIDE), np.float32)
+
+
+def _ink(page: Image.Image) -> np.ndarray:
+    """Return how much darker than the paper each pixel is, 0..1."""
+    grey = np.asarray(page.convert("L"), np.float32)
+    paper = np.percentile(grey, 90)
+    return np.clip((paper - grey) / 255, 0, 1)
+
+
+def _runs(mask: np.ndarray, join: int) -> list[tuple[int, int]]:
+    """Return (start, end) of the runs of True, those at most ``join`` apart as one."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    runs: list[tuple[int, int]] = []
+    for start, end in edges.reshape(-1, 2).tolist():
+        if runs and start - runs[-1][1] <= join:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((start, end))
+    return runs

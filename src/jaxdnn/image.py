@@ -1,0 +1,232 @@
+"""Pictures as networks take them: read, resized, normalised, and the way back for boxes.
+
+A picture is an array (height, width) or (height, width, channels), its colours in the order blue, green, red:
+what OpenCV's ``imread`` returns and what Caffe's networks were trained on. Sizes are (width, height) and
+boxes (left, top, right, bottom) in pixels, also as in OpenCV.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from jaxdnn.errors import FileError, InputError
+
+Size = tuple[int, int]
+Mode = Literal["stretch", "crop", "letterbox"]
+
+_COEFFICIENT_BITS = 11
+"""Precision of the interpolation weights of 8-bit pictures; OpenCV's INTER_RESIZE_COEF_BITS."""
+
+
+def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a picture file as uint8 (height, width, 3), the right way up.
+
+    Grayscale and palette pictures become coloured, 16-bit samples lose their lower byte, alpha is dropped.
+
+    Raises:
+        FileError: the file cannot be read, is no picture or a damaged one, or has too many pixels.
+    """
+    name = os.fspath(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                upright = ImageOps.exif_transpose(file)
+    except UnidentifiedImageError as error:
+        raise FileError("this is no picture, or one of an unknown format", file=name) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FileError(f"the picture has more than {Image.MAX_IMAGE_PIXELS} pixels", file=name) from error
+    except FileNotFoundError as error:
+        raise FileError("cannot be read: No such file or directory", file=name) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise
+        raise FileError(f"the picture cannot be read: {error}", file=name) from error
+    if upright.mode == "F":
+        raise FileError("the picture's samples are floating-point numbers, not 8 or 16 bits", file=name)
+    if upright.mode.startswith("I"):
+        gray = (np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
+    return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
+
+
+def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Write a uint8 picture; the extension says in which format.
+
+    Raises:
+        FileError: the file cannot be written, or the extension is of no known format.
+    """
+    try:
+        Image.fromarray(np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)).save(path)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise FileError(f"cannot be written: {reason}", file=os.fspath(path)) from error
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture lies in a network's input.
+
+    Attributes:
+        size: of the network's input.
+        resized: the picture's size in there.
+        step: picture pixels per input pixel, along x and y.
+        offset: position of the picture's left top corner in the input; negative where it is cropped.
+    """
+
+    size: Size
+    resized: Size
+    step: tuple[float, float]
+    offset: Size
+
+    @classmethod
+    def of(cls, picture: Size, size: Size, mode: Mode = "stretch") -> Fit:
+        """Fit a picture into an input.
+
+        Args:
+            picture: its size.
+            size: the input's size.
+            mode: ``stretch`` changes the aspect ratio; ``crop`` covers the input and cuts off what sticks
+                out at both ends; ``letterbox`` keeps the whole picture and leaves borders.
+        """
+        if mode not in get_args(Mode):
+            raise InputError(f"mode must be one of {', '.join(get_args(Mode))}, got {mode!r}")
+        if min(*picture, *size) < 1:
+            raise InputError(f"a picture of size {picture} cannot be fitted into size {size}")
+        # In float32 like OpenCV, which decides the rounding of sizes.
+        factors = [np.float32(new) / np.float32(old) for new, old in zip(size, picture, strict=True)]
+        if mode == "stretch" or picture == size:
+            step = (picture[0] / size[0], picture[1] / size[1])
+            return cls(size, size, step, (0, 0))
+        if mode == "crop":
+            factor = float(max(factors))
+            resized = (round(picture[0] * factor), round(picture[1] * factor))
+            offset = (-((resized[0] - size[0]) // 2), -((resized[1] - size[1]) // 2))
+            return cls(size, resized, (1 / factor, 1 / factor), offset)
+        resized = (
+            max(1, int(np.float32(picture[0]) * min(factors))),
+            max(1, int(np.float32(picture[1]) * min(factors))),
+        )
+        offset = ((size[0] - resized[0]) // 2, (size[1] - resized[1]) // 2)
+        return cls(size, resized, (picture[0] / resized[0], picture[1] / resized[1]), offset)
+
+    def to_picture(self, boxes: Any) -> np.ndarray:
+        """Map boxes (…, 4) in pixels of the input to pixels of the picture."""
+        return (np.asarray(boxes) - np.tile(self.offset, 2)) * np.tile(self.step, 2)
+
+
+def resize(image: np.ndarray, size: Size, step: tuple[float, float] | None = None) -> np.ndarray:
+    """Resize by bilinear interpolation between pixel centres, without antialiasing.
+
+    This is OpenCV's INTER_LINEAR, for uint8 in its fixed-point arithmetic and thus equal to the last bit;
+    other types become float32.
+
+    Args:
+        image: the picture.
+        size: of the result.
+        step: distance of the sampled points in the picture, along x and y; by default the ratio of sizes.
+    """
+    height, width = image.shape[:2]
+    step = step or (1 / (size[0] / width), 1 / (size[1] / height))
+    left, right, x = _taps(width, size[0], step[0])
+    top, bottom, y = _taps(height, size[1], step[1])
+    x = x.reshape(1, -1, *(1,) * (image.ndim - 2))
+    y = y.reshape(-1, 1, *(1,) * (image.ndim - 2))
+    if image.dtype != np.uint8:
+        image = image.astype(np.float32)
+        rows = image[:, left] * (1 - x) + image[:, right] * x
+        return rows[top] * (1 - y) + rows[bottom] * y
+    x0, x1, y0, y1 = (np.rint(w * (1 << _COEFFICIENT_BITS)).astype(np.int32) for w in (1 - x, x, 1 - y, y))
+    rows = (image[:, left] * x0 + image[:, right] * x1) >> 4
+    result: np.ndarray = ((rows[top] * y0 >> 16) + (rows[bottom] * y1 >> 16) + 2) >> 2
+    return result.astype(np.uint8)
+
+
+def _taps(size: int, count: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the two neighbours of each of ``count`` sampled points, and the weight of the second."""
+    position = ((np.arange(count) + 0.5) * step - 0.5).astype(np.float32)
+    low = np.floor(position)
+    index = low.astype(np.int64)
+    return index.clip(0, size - 1), (index + 1).clip(0, size - 1), position - low
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """Return the luma of a coloured picture, ``0.299 R + 0.587 G + 0.114 B``; a gray one as it is."""
+    if image.ndim == 2 or image.shape[2] == 1:
+        return image
+    if image.dtype != np.uint8:
+        return image[..., :3].astype(np.float32) @ np.float32([0.114, 0.587, 0.299])
+    luma: np.ndarray = image[..., :3].astype(np.int32) @ np.int32([3735, 19235, 9798])
+    return ((luma + (1 << 14)) >> 15).astype(np.uint8)
+
+
+def preprocess(
+    image: np.ndarray,
+    size: Size | None = None,
+    *,
+    mean: float | Sequence[float] = 0.0,
+    scale: float | Sequence[float] = 1.0,
+    swap_rb: bool = False,
+    gray: bool = False,
+    mode: Mode = "stretch",
+    border: float = 0.0,
+) -> np.ndarray:
+    """Return the network input ``(picture - mean) * scale``, float32 (1, channels, height, width).
+
+    Equal to OpenCV's ``blobFromImage``, whose ``crop=True`` is ``mode="crop"``.
+
+    Args:
+        image: the picture; networks that want numbers up to 1 need ``scale=1/255``.
+        size: width and height of the result; by default the picture's own.
+        mean: subtracted from every pixel; one value, or one per channel in the order of the result's
+            channels: red, green, blue after ``swap_rb``.
+        scale: factor after the subtraction; one value, or one per channel like ``mean``.
+        swap_rb: exchange the first and the third channel, for networks that take red, green, blue.
+        gray: make a single channel out of colours.
+        mode: how a picture of another aspect ratio is made to fit, see :meth:`Fit.of`.
+        border: value of the letterbox's borders before ``mean`` is subtracted.
+
+    Raises:
+        InputError: the array is no picture, or a value does not fit it.
+    """
+    image = np.asarray(image)
+    if image.ndim not in (2, 3) or image.size == 0 or image.shape[2:] not in ((), (1,), (3,), (4,)):
+        raise InputError(f"a picture is (height, width) or (height, width, channels), got {image.shape}")
+    if image.dtype.kind not in "uif":
+        raise InputError(f"a picture is made of numbers, got {image.dtype}")
+    if gray:
+        image = to_gray(image)
+    image = _place(image, Fit.of(image.shape[1::-1], size or image.shape[1::-1], mode), border)
+    image = image.reshape(*image.shape[:2], -1)
+    channels = image.shape[2]
+    if swap_rb and channels >= 3:
+        image = image[..., [2, 1, 0, *range(3, channels)]]
+    blob = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
+    blob -= _per_channel("mean", mean, channels)
+    blob *= _per_channel("scale", scale, channels)
+    return blob
+
+
+def _place(image: np.ndarray, fit: Fit, border: float) -> np.ndarray:
+    """Resize a picture and cut it or add borders, so that it fills the input."""
+    if image.shape[1::-1] != fit.resized:
+        image = resize(image, fit.resized, fit.step)
+    (left, top), (width, height) = fit.offset, fit.size
+    image = image[max(0, -top) :, max(0, -left) :][:height, :width]
+    if image.shape[:2] == (height, width):
+        return image
+    framed = np.full((height, width, *image.shape[2:]), border, image.dtype)
+    framed[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return framed
+
+
+def _per_channel(name: str, value: float | Sequence[float], channels: int) -> np.ndarray:
+    values = np.asarray(value, np.float32).reshape(-1)
+    if values.size not in (1, channels):
+        raise InputError(f"{name} has {values.size} values for {channels} channels")
+    return values.reshape(1, -1, 1, 1)
