@@ -6,7 +6,9 @@ import os
 import re
 from typing import Literal
 
-from jaxdnn.errors import FileError
+import numpy as np
+
+from jaxdnn.errors import FileError, ParseError
 
 Kind = Literal["text", "binary"]
 
@@ -70,3 +72,22 @@ def read_text(path: str) -> str:
 def basename(path: str) -> str:
     """Return a path's last part without its extension."""
     return os.path.splitext(os.path.basename(path))[0]
+
+
+def aligned_empty(size: int, dtype: str) -> np.ndarray:
+    """Return an uninitialised array on a 64-byte boundary, which jax's CPU backend takes without a copy."""
+    item = np.dtype(dtype).itemsize
+    raw = np.empty(size * item + 64, np.uint8)
+    offset = -raw.ctypes.data % 64
+    return raw[offset : offset + size * item].view(dtype)
+
+
+def read_into(descriptor: int, position: int, array: np.ndarray) -> None:
+    """Fill an array from a file, which may take several reads."""
+    target = array.view(np.uint8).data
+    while len(target):
+        count = os.preadv(descriptor, [target], position)
+        if count == 0:
+            raise ParseError(f"cut short: the file ends at byte {position}")
+        position += count
+        target = target[count:]

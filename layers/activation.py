@@ -1,10 +1,11 @@
-"""Activations: functions of one element, some with a learned slope."""
+"""Activations: functions of one element, some with a learned slope, and softmax."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from jaxdnn.layers.base import Layer
+from jaxdnn.layers.base import Layer, Shape, normalize_axis, require_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,3 +17,160 @@ class Relu(Layer):
     """
 
     negative_slope: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PRelu(Layer):
+    """``y = max(x, 0) + slope * min(x, 0)`` with a learned slope per channel.
+
+    Params: ``slope`` (channels,), or (1,) if ``shared``.
+
+    Attributes:
+        axis: the channel axis.
+        shared: whether all channels have the same slope.
+    """
+
+    axis: int = 1
+    shared: bool = False
+
+    def param_shapes(self, *inputs: Shape) -> dict[str, Shape]:
+        """See :class:`PRelu`."""
+        axis = normalize_axis(self.axis, len(inputs[0]))
+        return {"slope": (1 if self.shared else inputs[0][axis],)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip(Layer):
+    """``y = max(min(x, ceiling), floor)``.
+
+    Attributes:
+        floor, ceiling: the smallest and the largest output; 0 and 6 make a ReLU6.
+    """
+
+    floor: float = -math.inf
+    ceiling: float = math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elu(Layer):
+    """``y = x`` above zero and ``alpha * (exp(x) - 1)`` elsewhere.
+
+    Attributes:
+        alpha: minus the limit at minus infinity.
+    """
+
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selu(Layer):
+    """``y = scale * x`` above zero and ``scale * alpha * (exp(x) - 1)`` elsewhere.
+
+    Attributes:
+        alpha, scale: by default the values that keep mean 0 and variance 1 from layer to layer.
+    """
+
+    alpha: float = 1.6732632423543772
+    scale: float = 1.0507009873554805
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gelu(Layer):
+    """``y = x * cdf(x)``, cdf being the distribution function of the standard normal.
+
+    Attributes:
+        approximation: ``none`` for ``cdf(x) = (1 + erf(x / sqrt(2))) / 2``, ``tanh`` for
+            ``cdf(x) = (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2``.
+    """
+
+    approximation: str = "none"
+
+    def __post_init__(self) -> None:
+        require_one_of(("none", "tanh"), approximation=self.approximation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sigmoid(Layer):
+    """``y = 1 / (1 + exp(-x))``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tanh(Layer):
+    """``y = tanh(x)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swish(Layer):
+    """``y = x * sigmoid(beta * x)``, also known as SiLU.
+
+    Attributes:
+        beta: steepness of the sigmoid.
+    """
+
+    beta: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mish(Layer):
+    """``y = x * tanh(log(1 + exp(x)))``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardSigmoid(Layer):
+    """``y = max(min(alpha * x + beta, 1), 0)``.
+
+    Attributes:
+        alpha: the slope; 1/6 with MobileNetV3, 0.2 with ONNX and older Keras.
+        beta: the value at zero.
+    """
+
+    alpha: float = 1 / 6
+    beta: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardSwish(Layer):
+    """``y = x * max(min(x / 6 + 1/2, 1), 0)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softplus(Layer):
+    """``y = log(1 + exp(x))``, without overflow; Caffe's BNLL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softsign(Layer):
+    """``y = x / (1 + abs(x))``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold(Layer):
+    """``y = 1`` where ``x > threshold``, and 0 elsewhere.
+
+    Attributes:
+        threshold: the largest value that gives 0.
+    """
+
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Layer):
+    """``y = exp(x) / sum of exp(x) along axis``, without overflow.
+
+    Attributes:
+        axis: the axis along which the outputs sum to 1.
+    """
+
+    axis: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSoftmax(Layer):
+    """``y = x - log(sum of exp(x) along axis)``, without overflow.
+
+    Attributes:
+        axis: the axis along which the outputs' exponentials sum to 1.
+    """
+
+    axis: int = 1

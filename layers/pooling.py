@@ -1,1 +1,254 @@
-"""Stub."""
+"""Pooling over sliding windows, its inverse, and pyramids of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import (
+    Layer,
+    PerAxis,
+    Shape,
+    dims,
+    normalize_axis,
+    require,
+    require_at_least,
+    require_one_of,
+    spread,
+)
+
+Padding = int | tuple[int | tuple[int, int], ...]
+"""Cells added to every spatial axis, or one value per axis: a number for both ends, or (before, after)."""
+
+Statistic = Literal["max", "average", "stochastic"]
+_STATISTICS = ("max", "average", "stochastic")
+_MAX_PADDED = 2**31
+
+
+@dataclass(frozen=True)
+class Window:
+    """The positions of a sliding window along one axis.
+
+    Attributes:
+        size: of the axis.
+        kernel: of the window.
+        stride: step from one position to the next.
+        before, after: padding at the ends of the axis.
+        count: number of positions; the last ones may hang over the padding's end, or lie beyond it.
+    """
+
+    size: int
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    count: int = 1
+
+    def cells(self, *, padded: bool) -> np.ndarray:
+        """Return how many cells each position covers, those of the padding included or not.
+
+        A position beyond the padded end covers a negative number of padded cells, by Caffe's formula.
+        """
+        start = np.arange(self.count) * self.stride - self.before
+        end = start + self.kernel
+        cells: np.ndarray
+        if padded:
+            cells = np.minimum(end, self.size + self.after) - start
+        else:
+            cells = np.maximum(np.minimum(end, self.size) - np.maximum(start, 0), 0)
+        return cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Layer):
+    """One number for each position of a window that slides over the spatial axes, in each channel.
+
+    * ``max``: the largest value; the lowest finite number where the window covers no input.
+    * ``average``: the sum divided by a number of cells, see ``divisor``.
+    * ``stochastic``: ``sum(x * x) / sum(x)``, the expectation of drawing a value with a probability
+      proportional to it; 0 where ``sum(x)`` is not positive.
+
+    Padding contributes nothing. Output size per spatial axis:
+    ``round((size + before + after - kernel) / stride) + 1``.
+
+    Outputs: the pooled values; if ``indices``, also where each maximum lies: the int32 row-major index into
+    the input's spatial plane, the first of equal ones, -1 where the window covers no input.
+
+    Attributes:
+        statistic: ``max``, ``average`` or ``stochastic``.
+        kernel: window size, one value or one per spatial axis; None for the whole plane.
+        stride: step of the window.
+        padding: cells added to each axis, fewer at either end than the kernel has: a number for all ends, or
+            per axis a number or (before, after).
+        rounding: of the output size: ``floor``; ``ceil``; or ``ceil_clip``: ceil, but if any axis is padded,
+            a last window that would start behind the end of the input is dropped.
+        divisor: what an average divides by: ``padded`` for the cells that the window covers of the padded
+            input, ``valid`` for those of the input, ``window`` for all cells of the window.
+        indices: whether a second output tells where the maxima are.
+        axis: the channel axis; all later axes are spatial.
+    """
+
+    statistic: Statistic
+    kernel: PerAxis | None
+    stride: PerAxis = 1
+    padding: Padding = 0
+    rounding: Literal["floor", "ceil", "ceil_clip"] = "floor"
+    divisor: Literal["padded", "valid", "window"] = "padded"
+    indices: bool = False
+    axis: int = 1
+
+    def __post_init__(self) -> None:
+        require_one_of(_STATISTICS, statistic=self.statistic)
+        require_one_of(("floor", "ceil", "ceil_clip"), rounding=self.rounding)
+        require_one_of(("padded", "valid", "window"), divisor=self.divisor)
+        require(not self.indices or self.statistic == "max", f"a pool of {self.statistic} has no indices")
+        require_at_least(1, stride=self.stride)
+        for padding in self.padding if isinstance(self.padding, tuple) else (self.padding,):
+            require_at_least(0, padding=padding)
+        if self.kernel is None:
+            require(
+                self.stride == 1 and self.padding == 0,
+                f"a whole plane is pooled at stride 1 and padding 0, got {self.stride} and {self.padding}",
+            )
+        else:
+            require_at_least(1, kernel=self.kernel)
+
+    def windows(self, shape: Shape) -> tuple[Window, ...]:
+        """Return the window's positions along each spatial axis of an input.
+
+        Raises:
+            ShapeError: the window does not fit into the padded input, or fits into the padding alone.
+        """
+        spatial = shape[normalize_axis(self.axis, len(shape)) + 1 :]
+        if self.kernel is None:
+            return tuple(Window(size, size) for size in spatial)
+        rank = len(spatial)
+        kernel, stride = spread("kernel", self.kernel, rank), spread("stride", self.stride, rank)
+        before, after = _ends(self.padding, rank)
+        for pads in (before, after):
+            if any(p >= k for p, k in zip(pads, kernel, strict=True)):
+                raise ShapeError(f"padding {dims(pads)} must be smaller than the kernel {dims(kernel)}")
+        padded = tuple(size + b + a for size, b, a in zip(spatial, before, after, strict=True))
+        if math.prod(padded) >= _MAX_PADDED:
+            raise ShapeError(f"the padded input {dims(padded)} is absurdly large")
+        counts = []
+        for size, k, s, b, total in zip(spatial, kernel, stride, before, padded, strict=True):
+            slack = total - k
+            count = (slack // s if self.rounding == "floor" else -(-slack // s)) + 1
+            if self.rounding == "ceil_clip" and any(before + after) and (count - 1) * s >= size + b:
+                count -= 1
+            counts.append(count)
+        if min(counts, default=1) < 1:
+            raise ShapeError(f"the kernel {dims(kernel)} is larger than the padded input {dims(padded)}")
+        return tuple(map(Window, spatial, kernel, stride, before, after, counts))
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count one operation per cell of each window."""
+        return math.prod(outputs[0]) * math.prod(window.kernel for window in self.windows(inputs[0]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxUnpool(Layer):
+    """Every value put back where a max pool took it from, zeros elsewhere.
+
+    Inputs: ``x``; ``indices`` of the same shape, integers or floats: row-major positions in the output's
+    spatial plane; optionally ``like``, whose spatial size the output gets. Of several values for one position
+    the last one in row order stays. An index outside the plane is dropped.
+
+    Output size per spatial axis: that of ``like``; else ``size``; else
+    ``stride*(size of x - 1) + kernel - 2*padding``.
+
+    Attributes:
+        size: of the output, one value or one per spatial axis; None to compute it from the pool's attributes.
+        kernel, stride, padding: those of the max pool.
+        axis: the channel axis; all later axes are spatial.
+    """
+
+    size: PerAxis | None = None
+    kernel: PerAxis = 1
+    stride: PerAxis = 1
+    padding: PerAxis = 0
+    axis: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least(1, kernel=self.kernel, stride=self.stride)
+        require_at_least(0, padding=self.padding)
+        if self.size is not None:
+            require_at_least(1, size=self.size)
+
+    def output_size(self, *inputs: Shape) -> Shape:
+        """Return the spatial shape of the output.
+
+        Raises:
+            ShapeError: the indices' shape is not that of the values, or nothing would be left.
+        """
+        x, indices = inputs[:2]
+        if x != indices:
+            raise ShapeError(f"indices of {dims(indices)} do not fit values of {dims(x)}")
+        first = normalize_axis(self.axis, len(x)) + 1
+        rank = len(x) - first
+        if len(inputs) > 2:
+            if len(inputs[2]) != len(x):
+                raise ShapeError(f"an output like {dims(inputs[2])} does not fit values of {dims(x)}")
+            return inputs[2][first:]
+        if self.size is not None:
+            return spread("size", self.size, rank)
+        kernel, stride = spread("kernel", self.kernel, rank), spread("stride", self.stride, rank)
+        padding = spread("padding", self.padding, rank)
+        size = tuple(
+            s * (n - 1) + k - 2 * p for n, k, s, p in zip(x[first:], kernel, stride, padding, strict=True)
+        )
+        if min(size, default=1) < 1:
+            raise ShapeError(f"the output size {size} is not positive: padding {padding} takes it all away")
+        return size
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialPyramidPool(Layer):
+    """Max or average over grids of 1, 2, 4, … bins per spatial axis, flattened and joined.
+
+    Level l is a :class:`Pool` with ``kernel = stride = ceil(size / 2**l)`` and
+    ``padding = floor((kernel * 2**l - size + 1) / 2)`` per spatial axis, rounded by ``ceil_clip``.
+
+    Output: (*batch, channels * sum of bins), level by level; a single level is not flattened.
+
+    Attributes:
+        levels: number of levels.
+        statistic: as of :class:`Pool`.
+        axis: the channel axis; all later axes are spatial.
+    """
+
+    levels: int
+    statistic: Statistic = "max"
+    axis: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least(1, levels=self.levels)
+        require_one_of(_STATISTICS, statistic=self.statistic)
+
+    def pool(self, level: int, shape: Shape) -> Pool:
+        """Return the pool of a level for an input of this shape."""
+        spatial = shape[normalize_axis(self.axis, len(shape)) + 1 :]
+        kernel = tuple(-(-size // 2**level) for size in spatial)
+        padding = tuple((k * 2**level - size + 1) // 2 for k, size in zip(kernel, spatial, strict=True))
+        return Pool(
+            statistic=self.statistic,
+            kernel=kernel,
+            stride=kernel,
+            padding=padding,
+            rounding="ceil_clip",
+            axis=self.axis,
+        )
+
+
+def _ends(padding: Padding, rank: int) -> tuple[Shape, Shape]:
+    """Return the padding before and after each spatial axis."""
+    if isinstance(padding, int):
+        return (padding,) * rank, (padding,) * rank
+    pairs = [(p, p) if isinstance(p, int) else p for p in padding]
+    before, after = tuple(b for b, _ in pairs), tuple(a for _, a in pairs)
+    return spread("padding", before, rank), spread("padding", after, rank)

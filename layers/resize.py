@@ -1,1 +1,163 @@
-"""Stub."""
+"""Interpolation: resizing a whole array, or boxes cut out of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resize(Layer):
+    """Interpolate along some axes, one after the other.
+
+    Element ``i`` of the output lies in the input at
+
+    - ``asymmetric``: ``i * step``,
+    - ``half_pixel``: ``(i + 1/2) * step - 1/2``, where ``step = size / output size`` (``1 / scale``
+      where a scale is given),
+    - ``align_corners``: ``i * (size - 1) / (output size - 1)``, or 0 if the output has one element.
+
+    ``nearest`` takes the element at the rounded position; ``linear`` mixes the two elements around it by
+    their distances. Beyond the ends the first and the last element go on. Integers become float32 where
+    they are mixed.
+
+    Inputs: x; optionally a reference, of which only the shape is used.
+
+    Output size along each axis: the reference's, or else ``size``, or else ``floor(size of x * scale)``.
+
+    Attributes:
+        axes: which axes are resized.
+        size: output sizes, one per axis.
+        scale: factors, one per axis. Without size, scale and reference nothing changes.
+        mode: ``nearest`` or ``linear``.
+        coordinates: ``asymmetric``, ``half_pixel`` or ``align_corners``.
+        rounding: of positions in the mode ``nearest``: ``floor``, ``ceil``, ``half_up`` (to the nearest
+            element, the later one of two) or ``half_down``.
+    """
+
+    axes: tuple[int, ...] = (2, 3)
+    size: tuple[int, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    mode: str = "linear"
+    coordinates: str = "half_pixel"
+    rounding: str = "floor"
+
+    def __post_init__(self) -> None:
+        require_one_of(("nearest", "linear"), mode=self.mode)
+        require_one_of(("asymmetric", "half_pixel", "align_corners"), coordinates=self.coordinates)
+        require_one_of(("floor", "ceil", "half_up", "half_down"), rounding=self.rounding)
+        require(self.size is None or self.scale is None, "size or scale must be given, not both")
+        for name, values in (("size", self.size), ("scale", self.scale)):
+            count = len(self.axes if values is None else values)
+            require(count == len(self.axes), f"{name} has {count} values for {len(self.axes)} axes")
+        require_at_least(1, size=self.size or ())
+        require(all(factor > 0 for factor in self.scale or ()), f"scale must be positive, got {self.scale}")
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count three operations per output element and mixed axis."""
+        del inputs
+        return math.prod(outputs[0]) * (3 * len(self.axes) if self.mode == "linear" else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interp(Layer):
+    """Linear resizing by whole factors that keeps the corners (DeepLab's).
+
+    As :class:`Resize` with ``linear`` and ``align_corners``, to the output size
+    ``((size - 1) // shrink) * zoom + 1`` along each axis.
+
+    Attributes:
+        axes: which axes are resized.
+        shrink: takes one of so many elements.
+        zoom: makes so many steps of one.
+    """
+
+    axes: tuple[int, ...] = (2, 3)
+    shrink: int = 1
+    zoom: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least(1, shrink=self.shrink, zoom=self.zoom)
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count three operations per output element and axis."""
+        del inputs
+        return math.prod(outputs[0]) * 3 * len(self.axes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resample(Layer):
+    """Resizing with a filter that widens where it shrinks, over two axes (FlowNet2's).
+
+    With ``f = size / output size`` of this axis and ``f'`` of the other one, element i of the output lies
+    in the input at ``p = i * f + f'/2 - 1/2`` (each axis takes the other's half, as in the original).
+    With ``c`` = p rounded, halves away from zero, the output is
+
+    - ``nearest``: element c;
+    - ``linear``, ``cubic``: ``sum of w[k] x[k] / sum of w[k]`` over ``|k - c| <= r`` inside the input, or 0
+      where the weights vanish, with ``w[k] = h(a * (p - k))``. ``a = 1 / f`` with antialiasing, which is off
+      unless an axis shrinks, and 1 otherwise. ``r = 2`` if ``f < 1``, else ``ceil(K / a)``, K being 2 for
+      ``linear`` and 4 for ``cubic``. h is ``max(0, 1 - |d|)`` or Keys' cubic kernel of coefficient -1/2.
+
+    Inputs: x; optionally a reference, of which only the shape is used.
+
+    Output size: the reference's along ``axes``, or else ``size``.
+
+    Attributes:
+        axes: the two axes.
+        size: their output sizes.
+        mode: ``nearest``, ``linear`` or ``cubic``.
+        antialias: whether the filter widens where it shrinks.
+    """
+
+    axes: tuple[int, int] = (2, 3)
+    size: tuple[int, int] | None = None
+    mode: str = "linear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        require_one_of(("nearest", "linear", "cubic"), mode=self.mode)
+        require_at_least(1, size=self.size or ())
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count a product with a dense matrix along each axis."""
+        if self.mode == "nearest":
+            return 0
+        return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in self.axes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropAndResize(Layer):
+    """Cut boxes out of images and resize each to one size.
+
+    Row i of ``size[0]`` rows of the box ``y1, x1, y2, x2`` lies at ``y1 * (H-1) + i * (y2-y1) * (H-1) /
+    (size[0]-1)`` in an image of H rows, or at the box's middle if there is one row; columns likewise. A box
+    may be flipped. ``linear`` mixes the four elements around a position; ``nearest`` takes the nearest one,
+    the later one of two. Positions outside ``[0, H-1]`` or ``[0, W-1]`` give ``extrapolation``.
+
+    Inputs: images; boxes (boxes, 4), normalised by the last row and column; the image of each box (boxes,).
+
+    Output: (boxes, …) with the axes of the images, ``size`` in place of rows and columns.
+
+    Attributes:
+        size: output rows and columns.
+        axes: the images' axes of rows and of columns.
+        mode: ``linear`` or ``nearest``.
+        extrapolation: the value outside an image.
+    """
+
+    size: tuple[int, int]
+    axes: tuple[int, int] = (2, 3)
+    mode: str = "linear"
+    extrapolation: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_at_least(1, size=self.size)
+        require_one_of(("linear", "nearest"), mode=self.mode)
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count three lerps per output element."""
+        del inputs
+        return math.prod(outputs[0]) * (9 if self.mode == "linear" else 0)

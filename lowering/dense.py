@@ -1,1 +1,48 @@
-"""Stub."""
+"""How dense layers and matrix products compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import dims, normalize_axis
+from jaxdnn.layers.dense import Dense, Embed, MatMul
+from jaxdnn.lowering.registry import lowers
+
+
+def _add_bias(y: jax.Array, weights: Mapping[str, jax.Array]) -> jax.Array:
+    bias = weights.get("bias")
+    return y if bias is None else y + bias.reshape((1,) * (y.ndim - 1) + bias.shape)
+
+
+@lowers(Dense)
+def dense(layer: Dense, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.dense.Dense`."""
+    batch = x.shape[: normalize_axis(layer.axis, x.ndim)]
+    weight = weights["weight"] if layer.transpose else weights["weight"].T
+    return _add_bias(x.reshape(*batch, weight.shape[0]) @ weight, weights)
+
+
+@lowers(Embed)
+def embed(layer: Embed, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.dense.Embed`."""
+    del layer
+    return _add_bias(jnp.take(weights["weight"], x.astype("int32"), axis=0, mode="fill"), weights)
+
+
+@lowers(MatMul)
+def matmul(layer: MatMul, weights: Mapping[str, jax.Array], a: jax.Array, b: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.dense.MatMul`."""
+    del weights
+    if min(a.ndim, b.ndim) < 2:
+        raise ShapeError(f"a matrix has two axes or more, got {dims(a.shape)} and {dims(b.shape)}")
+    a = a.swapaxes(-1, -2) if layer.transpose_a else a
+    b = b.swapaxes(-1, -2) if layer.transpose_b else b
+    if a.shape[-1] != b.shape[-2]:
+        raise ShapeError(f"the rows of {dims(a.shape)} are not as long as the columns of {dims(b.shape)}")
+    rank = max(a.ndim, b.ndim)
+    a, b = (x.reshape((1,) * (rank - x.ndim) + x.shape) for x in (a, b))
+    return jnp.matmul(a, b)

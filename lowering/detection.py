@@ -1,1 +1,234 @@
-"""Stub."""
+"""How box detectors compute: every image and class at once, all sizes fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import dims
+from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal, YoloDecode
+from jaxdnn.lowering.nms import best, first_true, iou, suppress
+from jaxdnn.lowering.padded import Padded
+from jaxdnn.lowering.registry import lowers
+
+
+@lowers(PriorBox)
+def prior_box(
+    layer: PriorBox, weights: Mapping[str, jax.Array], features: jax.Array, image: jax.Array
+) -> np.ndarray:
+    """Compute on the host, so that the boxes are constants of the program."""
+    del weights
+    _require_planes(features, image)
+    rows, columns = features.shape[2:]
+    width, height = layer.image or (image.shape[3], image.shape[2])
+    step_x, step_y = layer.step or (width / columns, height / rows)
+    x = (np.arange(columns) + layer.offset) * step_x
+    y = (np.arange(rows) + layer.offset) * step_y
+    centre = np.stack(np.broadcast_arrays(x.reshape(1, -1, 1), y.reshape(-1, 1, 1)), axis=-1)
+    half = np.reshape(layer.sizes, (1, 1, -1, 2)) / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=-1) / (width, height, width, height)
+    if layer.clip:
+        boxes = np.clip(boxes, 0, 1)
+    variance = np.broadcast_to(layer.variance, boxes.shape)
+    return np.stack([boxes.ravel(), variance.ravel()]).reshape(1, 2, -1).astype(np.float32)
+
+
+@lowers(DetectionOutput, float32=True)
+def detection_output(
+    layer: DetectionOutput,
+    weights: Mapping[str, jax.Array],
+    location: jax.Array,
+    confidence: jax.Array,
+    prior: jax.Array,
+) -> Padded:
+    """Detect in each image, then string the images' detections together."""
+    del weights
+    boxes, scores = _decode(layer, location, confidence, prior)
+    batch = len(scores)
+    rows, kept = jax.vmap(partial(_detect, layer))(boxes, scores)
+    none = jnp.full((batch, 1, 6), -1, rows.dtype)
+    rows = _with_image(jnp.concatenate([rows, none], axis=1))
+    # Each image's last row says that there is nothing; it counts if there is nothing in any image.
+    nothing = jnp.broadcast_to(~jnp.any(kept), (batch, 1))
+    kept = jnp.concatenate([kept, nothing], axis=1).ravel()
+    size = max(len(rows) - batch, batch)
+    order, count = first_true(kept, size)
+    valid = (jnp.arange(size) < count).reshape(-1, 1)
+    return Padded(jnp.where(valid, rows[order], -1).reshape(1, 1, size, 7), count, axis=2)
+
+
+def _decode(
+    layer: DetectionOutput, location: jax.Array, confidence: jax.Array, prior: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return boxes (batch, objects or 1, priors, 4) and scores (batch, objects, priors)."""
+    batch = len(location)
+    if prior.shape[-1] % 4:
+        raise ShapeError(f"priors must have 4 values each, got {dims(prior.shape)}")
+    prior = prior.reshape(-1, prior.shape[-1] // 4, 4)
+    priors = prior.shape[1]
+    boxes_per_prior = 1 if layer.share_location else layer.classes
+    for name, array, width in (
+        ("location", location, 4 * boxes_per_prior),
+        ("confidence", confidence, layer.classes),
+    ):
+        if array.size != batch * priors * width:
+            raise ShapeError(
+                f"{name} predictions of {dims(array.shape)} do not match {priors} priors of {width} values "
+                f"in {batch} images"
+            )
+    if not layer.variance_in_target and len(prior) < 2:
+        raise ShapeError(f"priors must be boxes and variances, 2 rows, got {len(prior)}")
+    boxes = _decode_boxes(layer, location.reshape(batch, priors, boxes_per_prior, 4), prior)
+    boxes = boxes.transpose(0, 2, 1, 3)
+    scores = confidence.reshape(batch, priors, layer.classes).transpose(0, 2, 1)
+    objects = _objects(layer)
+    return boxes if layer.share_location else boxes[:, objects], scores[:, objects]
+
+
+def _objects(layer: DetectionOutput) -> np.ndarray:
+    """Return the classes that are not the background."""
+    return np.array([label for label in range(layer.classes) if label != layer.background], int)
+
+
+def _decode_boxes(layer: DetectionOutput, delta: jax.Array, prior: jax.Array) -> jax.Array:
+    """Turn predictions (batch, priors, L, 4) into boxes."""
+    corners = prior[0].reshape(1, -1, 1, 4)
+    low, high = corners[..., :2], corners[..., 2:]
+    size = high - low
+    if not layer.variance_in_target:
+        delta = delta * prior[1].reshape(1, -1, 1, 4)
+    if layer.code == "center_size":
+        centre = delta[..., :2] * size + (low + high) / 2
+        half = jnp.exp(delta[..., 2:]) * size / 2
+        boxes = jnp.concatenate([centre - half, centre + half], axis=-1)
+    elif layer.code == "corner_size":
+        boxes = corners + delta * jnp.concatenate([size, size], axis=-1)
+    else:
+        boxes = corners + delta
+    return jnp.clip(boxes, 0, 1) if layer.clip else boxes
+
+
+def _detect(layer: DetectionOutput, boxes: jax.Array, scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return one image's candidates (n, 6), in the order of the output, and which of them are detections."""
+    priors = scores.shape[1]
+    candidates = priors if layer.top_k is None else min(layer.top_k, priors)
+
+    def one_class(boxes: jax.Array, scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+        indices, count = best(scores, scores > layer.confidence_threshold, candidates)
+        boxes = boxes[indices]
+        kept = suppress(boxes, count, threshold=layer.nms_threshold, eta=layer.eta)
+        return jnp.concatenate([scores[indices].reshape(-1, 1), boxes], axis=1), kept
+
+    boxes, in_axes = (boxes[0], (None, 0)) if layer.share_location else (boxes, (0, 0))
+    found, kept = jax.vmap(one_class, in_axes)(boxes, scores)
+    label = np.repeat(_objects(layer), candidates).reshape(-1, 1)
+    rows = jnp.concatenate([jnp.asarray(label, found.dtype), found.reshape(-1, 5)], axis=1)
+    kept = kept.ravel()
+    if layer.keep_top_k is None or layer.keep_top_k >= len(rows):
+        return rows, kept
+    chosen, count = best(rows[:, 1], kept, layer.keep_top_k)
+    valid = jnp.arange(layer.keep_top_k) < count
+    # Sorted positions bring back the order of classes; those that are not valid go to the end.
+    order = jnp.sort(jnp.where(valid, chosen, len(rows)))
+    return jnp.take(rows, order, axis=0, mode="clip"), valid
+
+
+@lowers(Proposal, float32=True)
+def proposal(
+    layer: Proposal, weights: Mapping[str, jax.Array], scores: jax.Array, delta: jax.Array, image: jax.Array
+) -> Padded | tuple[Padded, Padded]:
+    """Propose in each image, then string the images' regions together."""
+    del weights
+    _require_planes(scores, delta)
+    batch, _, rows, columns = scores.shape
+    number = len(layer.anchors)
+    for name, array, width in (("scores", scores, 2 * number), ("deltas", delta, 4 * number)):
+        if array.shape != (batch, width, rows, columns):
+            expected = dims((batch, width, rows, columns))
+            raise ShapeError(f"{name} must be {expected} for {number} anchors, got {dims(array.shape)}")
+    image = image.reshape(-1, image.shape[-1])
+    if len(image) not in (1, batch) or image.shape[1] < 3:
+        raise ShapeError(f"height, width and scale of {batch} images expected, got {dims(image.shape)}")
+    image = jnp.broadcast_to(image[:, :3], (batch, 3))
+    objectness = scores[:, number:].transpose(0, 2, 3, 1).reshape(batch, -1)
+    delta = delta.reshape(batch, number, 4, rows, columns).transpose(0, 3, 4, 1, 2).reshape(batch, -1, 4)
+    propose = partial(_propose, layer, _anchor_grid(layer, rows, columns))
+    boxes, found, counts = jax.vmap(propose)(objectness, delta, image)
+    size = boxes.shape[1]
+    order, count = first_true((jnp.arange(size).reshape(1, -1) < counts.reshape(-1, 1)).ravel(), batch * size)
+    regions = _with_image(boxes)[order]
+    if not layer.scores:
+        return Padded(regions, count, axis=0)
+    return Padded(regions, count, axis=0), Padded(found.reshape(-1, 1)[order], count, axis=0)
+
+
+def _anchor_grid(layer: Proposal, rows: int, columns: int) -> np.ndarray:
+    """Return the anchors of all cells (rows * columns * anchors, 4)."""
+    y, x = np.mgrid[:rows, :columns] * layer.stride
+    shift = np.stack([x, y, x, y], axis=-1).reshape(-1, 1, 4)
+    return np.reshape(shift + np.array(layer.anchors).reshape(1, -1, 4), (-1, 4)).astype(np.float32)
+
+
+def _propose(
+    layer: Proposal, anchors: np.ndarray, scores: jax.Array, delta: jax.Array, image: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return one image's regions, their scores, and how many are valid."""
+    size = anchors[:, 2:] - anchors[:, :2] + 1
+    centre = delta[:, :2] * size + (anchors[:, :2] + size / 2)
+    half = jnp.exp(delta[:, 2:]) * size / 2
+    last = image[1::-1].reshape(1, 2) - 1
+    low, high = (jnp.clip(corner, 0, last) for corner in (centre - half, centre + half))
+    valid = jnp.all(high - low + 1 >= layer.min_size * image[2], axis=1)
+    candidates = min(layer.pre_nms_top_n or len(anchors), len(anchors))
+    limit = min(layer.post_nms_top_n or candidates, candidates)
+    indices, count = best(scores, valid, candidates)
+    boxes = jnp.concatenate([low, high], axis=1)[indices]
+    overlap = partial(iou, extent=1.0)
+    kept = suppress(boxes, count, threshold=layer.nms_threshold, limit=limit, overlap=overlap)
+    chosen, count = first_true(kept, limit)
+    return boxes[chosen], scores[indices][chosen], count
+
+
+@lowers(YoloDecode, float32=True)
+def yolo_decode(layer: YoloDecode, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.detection.YoloDecode`."""
+    del weights
+    _require_planes(x)
+    batch, channels, rows, columns = x.shape
+    number, entries = len(layer.anchors), 5 + layer.classes
+    if channels != number * entries:
+        needed = number * entries
+        raise ShapeError(f"{number} anchors of {entries} values need {needed} channels, got {channels}")
+    x = x.reshape(batch, number, entries, rows, columns).transpose(0, 3, 4, 1, 2)
+    activate = (lambda t: t) if layer.new_coords else jax.nn.sigmoid
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(1, rows, columns, 1, 2)
+    cells = jnp.asarray([columns, rows], x.dtype).reshape(1, 1, 1, 1, 2)
+    centre = activate(x[..., :2]) * layer.scale_xy - (layer.scale_xy - 1) / 2
+    centre = (centre + jnp.asarray(grid, x.dtype)) / cells
+    anchors = np.divide(layer.anchors, layer.anchor_size or (columns, rows)).reshape(1, 1, 1, -1, 2)
+    size = jnp.square(2 * x[..., 2:4]) if layer.new_coords else jnp.exp(x[..., 2:4])
+    objectness = activate(x[..., 4:5])
+    classes = jax.nn.softmax(x[..., 5:]) if layer.softmax else activate(x[..., 5:])
+    scores = classes * objectness
+    scores = jnp.where(scores > layer.threshold, scores, 0)
+    out = [centre, size * jnp.asarray(anchors, x.dtype), objectness, scores]
+    return jnp.concatenate(out, axis=-1).reshape(batch, -1, entries)
+
+
+def _with_image(rows: jax.Array) -> jax.Array:
+    """Put each image's index before its rows (batch, n, m), and join the images (batch * n, 1 + m)."""
+    batch, number, width = rows.shape
+    image = jnp.arange(batch, dtype=rows.dtype).reshape(-1, 1, 1)
+    image = jnp.broadcast_to(image, (batch, number, 1))
+    return jnp.concatenate([image, rows], axis=2).reshape(-1, 1 + width)
+
+
+def _require_planes(*arrays: jax.Array) -> None:
+    for array in arrays:
+        if array.ndim != 4:
+            raise ShapeError(f"inputs must be batch x channels x height x width, got {dims(array.shape)}")

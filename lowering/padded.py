@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -25,7 +25,7 @@ class Padded:
 
     values: jax.Array
     count: jax.Array
-    axis: int
+    axis: int = field(metadata={"static": True})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,8 +47,10 @@ class Padded:
 
 
 def trim(value: Any) -> Any:
-    """Return the valid part of a padded value, anything else as it is."""
-    return value.trim() if isinstance(value, Padded) else value
+    """Return the valid part of a padded value, anything else as it is; inside a trace nothing is trimmed."""
+    if isinstance(value, Padded) and not isinstance(value.count, jax.core.Tracer):
+        return value.trim()
+    return value
 
 
 def unpad(value: Any) -> Any:

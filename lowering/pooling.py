@@ -1,1 +1,160 @@
-"""Stub."""
+"""How pooling computes: a window slides along one axis after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxdnn.layers.base import normalize_axis
+from jaxdnn.layers.pooling import MaxUnpool, Pool, SpatialPyramidPool, Window
+from jaxdnn.lowering.registry import lowers
+
+Arrays = tuple[jax.Array, ...]
+
+
+def slide(
+    arrays: Arrays, fills: tuple[float, ...], axis: int, window: Window, combine: Callable[..., Arrays]
+) -> Arrays:
+    """Combine the cells under each position of a window along one axis.
+
+    Spans of 1, 2, 4, … cells are each combined from two of the spans before; a window is made of those in
+    the binary form of its size. So a large window costs a logarithm of its size, and the order of cells is
+    kept: ``combine`` has to be associative only.
+
+    Args:
+        arrays: of one shape; they are combined together.
+        fills: for each array what lies beyond its ends.
+        axis: along which the window slides.
+        window: its positions.
+        combine: ``f(earlier, later)`` of two tuples of arrays.
+    """
+    reach = (window.count - 1) * window.stride + 1
+    missing = max(0, reach + window.kernel - 1 - window.before - window.size)
+    pads = [(window.before, missing) if i == axis else (0, 0) for i in range(arrays[0].ndim)]
+    spans = tuple(jnp.pad(a, pads, constant_values=fill) for a, fill in zip(arrays, fills, strict=True))
+
+    def cut(start: int, stop: int, stride: int = 1) -> Arrays:
+        return tuple(lax.slice_in_dim(span, start, stop, stride, axis) for span in spans)
+
+    parts, offset, length = [], 0, 1
+    while True:
+        if window.kernel & length:
+            parts.append(cut(offset, offset + reach, window.stride))
+            offset += length
+        if offset == window.kernel:
+            return reduce(combine, parts)
+        size = spans[0].shape[axis]
+        spans = combine(cut(0, size - length), cut(length, size))
+        length *= 2
+
+
+def _maximum(a: Arrays, b: Arrays) -> Arrays:
+    return (jnp.maximum(a[0], b[0]),)
+
+
+def add(a: Arrays, b: Arrays) -> Arrays:
+    """Combine windows into sums."""
+    return (a[0] + b[0],)
+
+
+def _first_maximum(a: Arrays, b: Arrays) -> Arrays:
+    later = b[0] > a[0]
+    return tuple(jnp.where(later, y, x) for x, y in zip(a, b, strict=True))
+
+
+@lowers(Pool, float32=True)
+def pool(layer: Pool, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array | Arrays:
+    """See :class:`~jaxdnn.layers.pooling.Pool`."""
+    del weights
+    return _max_with_indices(layer, x) if layer.indices else _pooled(layer, x)
+
+
+def _pooled(layer: Pool, x: jax.Array) -> jax.Array:
+    windows = layer.windows(x.shape)
+    if layer.statistic == "max":
+        return _over_plane(x, windows, jnp.max, _maximum, _lowest(x))
+    total = _over_plane(x, windows, jnp.sum, add, 0.0)
+    if layer.statistic == "average":
+        divisor = _divisor(layer, windows).astype(x.dtype)
+        return total / divisor.reshape((1,) * (x.ndim - divisor.ndim) + divisor.shape)
+    squares = _over_plane(x * x, windows, jnp.sum, add, 0.0)
+    return jnp.where(total > 0, squares / jnp.where(total > 0, total, 1), 0)
+
+
+def _lowest(x: jax.Array) -> float:
+    return float(np.finfo(x.dtype).min)
+
+
+def _over_plane(
+    x: jax.Array,
+    windows: tuple[Window, ...],
+    whole: Callable[..., jax.Array],
+    combine: Callable[..., Arrays],
+    fill: float,
+) -> jax.Array:
+    """Combine the cells under a window of all spatial axes; a window that is the plane is one reduction."""
+    first = x.ndim - len(windows)
+    if all(window == Window(window.size, window.size) for window in windows):
+        return whole(x, axis=tuple(range(first, x.ndim)), keepdims=True)
+    # The last axis comes first, so that cells are combined in row order.
+    for axis, window in reversed(list(enumerate(windows, first))):
+        (x,) = slide((x,), (fill,), axis, window, combine)
+    return x
+
+
+def _divisor(layer: Pool, windows: tuple[Window, ...]) -> np.ndarray:
+    """Return what each position's sum is divided by, for the spatial axes alone."""
+    if layer.divisor == "window":
+        return np.array(math.prod(window.kernel for window in windows))
+    cells = [window.cells(padded=layer.divisor == "padded") for window in windows]
+    return reduce(np.multiply.outer, cells, np.array(1))
+
+
+def _max_with_indices(layer: Pool, x: jax.Array) -> Arrays:
+    windows = layer.windows(x.shape)
+    first = x.ndim - len(windows)
+    spatial = x.shape[first:]
+    plane = jnp.arange(math.prod(spatial), dtype=jnp.int32).reshape((1,) * first + spatial)
+    pair: Arrays = (x, jnp.broadcast_to(plane, x.shape))
+    for axis, window in reversed(list(enumerate(windows, first))):
+        pair = slide(pair, (_lowest(x), -1), axis, window, _first_maximum)
+    return pair
+
+
+@lowers(MaxUnpool)
+def max_unpool(
+    layer: MaxUnpool, weights: Mapping[str, jax.Array], x: jax.Array, indices: jax.Array, *like: jax.Array
+) -> jax.Array:
+    """Find for each output the last input that points at it, then gather."""
+    del weights
+    size = layer.output_size(x.shape, indices.shape, *(array.shape for array in like))
+    outer = x.shape[: normalize_axis(layer.axis, x.ndim) + 1]
+    count, plane = math.prod(x.shape[len(outer) :]), math.prod(size)
+    values = x.reshape(-1, count)
+    targets = indices.astype(jnp.int32).reshape(-1, count)
+    targets = jnp.where(targets < 0, plane, targets)  # a negative index would count from the end
+    rows = jnp.arange(len(values), dtype=jnp.int32).reshape(-1, 1)
+    order = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32).reshape(1, -1), targets.shape)
+    last = jnp.full((len(values), plane), -1, jnp.int32)
+    last = last.at[rows, targets].max(order, mode="drop")
+    taken = jnp.take_along_axis(values, jnp.maximum(last, 0), axis=1)
+    return jnp.where(last < 0, 0, taken).reshape(*outer, *size)
+
+
+@lowers(SpatialPyramidPool, float32=True)
+def spatial_pyramid_pool(
+    layer: SpatialPyramidPool, weights: Mapping[str, jax.Array], x: jax.Array
+) -> jax.Array:
+    """Run the levels' pools."""
+    del weights
+    axis = normalize_axis(layer.axis, x.ndim)
+    levels = [_pooled(layer.pool(level, x.shape), x) for level in range(layer.levels)]
+    if layer.levels == 1:
+        return levels[0]
+    return jnp.concatenate([y.reshape(*y.shape[:axis], -1) for y in levels], axis=axis)

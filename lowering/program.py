@@ -96,9 +96,9 @@ class Program:
         computable consumes: a classifier with a loss layer yields its probabilities without labels.
         """
         fed = tuple(fed)
-        if all(value.name in fed for value in self.graph.inputs):
-            return self.graph.outputs
         known = self.computable(fed)
+        if all(name in known for name in self.graph.outputs):
+            return self.graph.outputs
         consumed = {
             name
             for node in self.graph.nodes
@@ -211,8 +211,8 @@ def _describe_unknown(nodes: list[Node]) -> str:
     ]
     return "\n".join(
         [
-            f"{len(nodes)} layers are of an unknown type; a function for each type can be given as "
-            "custom_layers={'Type': f}, f(weights, *inputs, **attributes)",
+            f"unknown layer types: {', '.join(dict.fromkeys(map(type_name, nodes)))}. A function for each can be "
+            "given as custom_layers={'Type': f}, f(weights, *inputs, **attributes)",
             *lines,
         ]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,3 +37,12 @@ def lowers(*layers: type[Layer], float32: bool = False) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def lower_function(layer: type[Layer], function: Callable[[Any], Any], *, float32: bool = False) -> None:
+    """Register a function of one array as the lowering of a layer that has neither attributes nor weights."""
+
+    @lowers(layer, float32=float32)
+    def call(layer: Layer, weights: Mapping[str, Any], x: Any) -> Any:
+        del layer, weights
+        return function(x)

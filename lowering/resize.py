@@ -1,1 +1,188 @@
-"""Stub."""
+"""How interpolation computes: positions and weights on the host, gathers and sums on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import dims, normalize_axis
+from jaxdnn.layers.resize import CropAndResize, Interp, Resample, Resize
+from jaxdnn.lowering.registry import lowers
+
+Weights = Mapping[str, jax.Array]
+
+
+@lowers(Resize)
+def resize(layer: Resize, weights: Weights, x: Any, reference: Any = None) -> Any:
+    """Resize one axis after the other."""
+    del weights
+    axes = [normalize_axis(axis, x.ndim) for axis in layer.axes]
+    scales = layer.scale if reference is None else None
+    if reference is not None:
+        sizes = _sizes_of(reference, axes)
+    elif scales is not None:
+        sizes = tuple(int(x.shape[axis] * scale) for axis, scale in zip(axes, scales, strict=True))
+    else:
+        sizes = layer.size or _sizes_of(x, axes)
+    if min(sizes) < 1:
+        raise ShapeError(f"{dims(x.shape)} has nothing left at the scale {layer.scale}")
+    for axis, size, scale in zip(axes, sizes, scales or (None,) * len(axes), strict=True):
+        positions = _positions(layer.coordinates, x.shape[axis], size, scale)
+        if layer.mode == "nearest":
+            x = _take(x, _ROUNDING[layer.rounding](positions), axis)
+        else:
+            x = interpolate(x, positions, axis)
+    return x
+
+
+@lowers(Interp)
+def interp(layer: Interp, weights: Weights, x: Any) -> Any:
+    """See :class:`~jaxdnn.layers.resize.Interp`."""
+    del weights
+    for axis in [normalize_axis(axis, x.ndim) for axis in layer.axes]:
+        size = (x.shape[axis] - 1) // layer.shrink * layer.zoom + 1
+        x = interpolate(x, _positions("align_corners", x.shape[axis], size), axis)
+    return x
+
+
+@lowers(Resample)
+def resample(layer: Resample, weights: Weights, x: Any, reference: Any = None) -> Any:
+    """Multiply with a dense matrix along each axis."""
+    del weights
+    axes = [normalize_axis(axis, x.ndim) for axis in layer.axes]
+    size = layer.size if reference is None else _sizes_of(reference, axes)
+    if size is None:
+        raise ShapeError("no output size is given, neither by an attribute nor by a second input")
+    ratios = [np.float32(x.shape[axis] / n) for axis, n in zip(axes, size, strict=True)]
+    antialias = layer.antialias and bool(max(ratios) > 1)
+    for axis, n, ratio, other in zip(axes, size, ratios, ratios[::-1], strict=True):
+        positions = np.arange(n, dtype=np.float32) * ratio + other / 2 - np.float32(0.5)
+        if layer.mode == "nearest":
+            x = _take(x, _half_away(positions), axis)
+        else:
+            matrix = _filter_matrix(layer.mode, x.shape[axis], positions, ratio, antialias)
+            x = jnp.moveaxis(jnp.tensordot(x, jnp.asarray(matrix, x.dtype), axes=(axis, 1)), -1, axis)
+    return x
+
+
+@lowers(CropAndResize, float32=True)
+def crop_and_resize(
+    layer: CropAndResize, weights: Weights, images: Any, boxes: Any, box_images: Any
+) -> jax.Array:
+    """Gather the elements around all positions of all boxes at once."""
+    del weights
+    if boxes.shape != (len(boxes), 4) or box_images.shape != (len(boxes),):
+        raise ShapeError(f"boxes {dims(boxes.shape)} and their images {dims(box_images.shape)} do not fit")
+    axes = [normalize_axis(axis, images.ndim) for axis in layer.axes]
+    stack = jnp.moveaxis(_as_floating(images), axes, (1, 2))
+    pixels = stack.reshape(*stack.shape[:3], -1)
+    image = box_images.astype(np.int32).reshape(-1, 1, 1)
+    rows = _box_positions(boxes[:, 0], boxes[:, 2], pixels.shape[1], layer.size[0])
+    columns = _box_positions(boxes[:, 1], boxes[:, 3], pixels.shape[2], layer.size[1])
+
+    def at(y: jax.Array, x: jax.Array) -> jax.Array:
+        y = jnp.clip(y.astype(np.int32), 0, pixels.shape[1] - 1).reshape(len(boxes), -1, 1)
+        x = jnp.clip(x.astype(np.int32), 0, pixels.shape[2] - 1).reshape(len(boxes), 1, -1)
+        return pixels[image, y, x]
+
+    if layer.mode == "nearest":
+        y = at(jnp.floor(rows + 0.5), jnp.floor(columns + 0.5))
+    else:
+        top, left = jnp.floor(rows), jnp.floor(columns)
+        down = (rows - top).reshape(len(boxes), -1, 1, 1)
+        right = (columns - left).reshape(len(boxes), 1, -1, 1)
+        upper = at(top, left) * (1 - right) + at(top, left + 1) * right
+        lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
+        y = upper * (1 - down) + lower * down
+    inside = _inside(rows, pixels.shape[1])[:, :, None] & _inside(columns, pixels.shape[2])[:, None, :]
+    y = jnp.where(inside[..., None], y, layer.extrapolation)
+    return jnp.moveaxis(y.reshape(len(boxes), *layer.size, *stack.shape[3:]), (1, 2), axes)
+
+
+def _half_away(positions: np.ndarray) -> Any:
+    """Round to the nearest whole position, halves away from zero."""
+    return np.copysign(np.floor(np.abs(positions) + np.float32(0.5)), positions)
+
+
+_ROUNDING: dict[str, Callable[[np.ndarray], Any]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "half_up": lambda positions: np.floor(positions + np.float32(0.5)),
+    "half_down": lambda positions: np.ceil(positions - np.float32(0.5)),
+}
+
+
+def _sizes_of(reference: Any, axes: list[int]) -> tuple[int, ...]:
+    if max(axes) >= reference.ndim:
+        raise ShapeError(f"the reference {dims(reference.shape)} has no axis {max(axes)}")
+    return tuple(reference.shape[axis] for axis in axes)
+
+
+def _positions(coordinates: str, size: int, out: int, scale: float | None = None) -> Any:
+    """Return where each output element lies, in float32 as all the originals compute it.
+
+    A scale divides, so that multiples of a whole scale are exact.
+    """
+    index = np.arange(out, dtype=np.float32)
+    if coordinates == "align_corners":
+        return index * np.float32((size - 1) / (out - 1) if out > 1 else 0)
+    half = np.float32(0.5 if coordinates == "half_pixel" else 0)
+    index += half
+    return (index * np.float32(size / out) if scale is None else index / np.float32(scale)) - half
+
+
+def _take(x: Any, positions: np.ndarray, axis: int) -> Any:
+    """Take elements at whole positions; those beyond an end take the outermost one."""
+    return jnp.take(x, np.clip(positions, 0, x.shape[axis] - 1).astype(np.int32), axis=axis)
+
+
+def interpolate(x: Any, positions: np.ndarray, axis: int) -> Any:
+    """Mix the two elements around each position along an axis."""
+    x = _as_floating(x)
+    if np.array_equal(positions, np.arange(x.shape[axis])):
+        return x
+    before = np.floor(positions)
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    share = jnp.asarray((positions - before).reshape(shape), x.dtype)
+    return _take(x, before, axis) * (1 - share) + _take(x, before + 1, axis) * share
+
+
+def _as_floating(x: Any) -> jax.Array:
+    return jnp.asarray(x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(np.float32))
+
+
+def _filter_matrix(mode: str, size: int, positions: np.ndarray, ratio: np.float32, antialias: bool) -> Any:
+    """Return each input element's normalised weight in each output element."""
+    factor = 1 / ratio if antialias else np.float32(1)
+    reach = 2 if ratio < 1 else np.ceil((4 if mode == "cubic" else 2) / factor)
+    taps = np.arange(size, dtype=np.float32)
+    distance = np.abs(factor * (positions[:, None] - taps))
+    weight = _keys(distance) if mode == "cubic" else np.maximum(0, 1 - distance)
+    weight = np.where(np.abs(taps - _half_away(positions)[:, None]) <= reach, weight, 0)
+    total = weight.sum(axis=1, keepdims=True)
+    return np.divide(weight, total, out=np.zeros_like(weight), where=total != 0)
+
+
+def _keys(d: np.ndarray) -> Any:
+    """Return Keys' cubic kernel of coefficient -1/2 at distances."""
+    near = (1.5 * d - 2.5) * d * d + 1
+    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return np.where(d <= 1, near, np.where(d < 2, far, 0))
+
+
+def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> jax.Array:
+    """Return the positions (boxes, count) along one side of each box."""
+    if count == 1:
+        return (0.5 * (first + last) * (size - 1)).reshape(-1, 1)
+    step = (last - first) * (size - 1) / (count - 1)
+    index = jnp.arange(count, dtype=step.dtype).reshape(1, -1)
+    return (first * (size - 1)).reshape(-1, 1) + index * step.reshape(-1, 1)
+
+
+def _inside(positions: jax.Array, size: int) -> Any:
+    return (positions >= 0) & (positions <= size - 1)

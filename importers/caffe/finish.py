@@ -35,15 +35,13 @@ def _rename(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def _mark_labels(graph: Graph) -> Graph:
-    """Make those inputs optional that only losses and metrics read, and not as their first input."""
-    needed = {
-        name
-        for node in graph.nodes
-        for index, name in enumerate(node.inputs)
-        if index == 0 or not isinstance(node.layer, Loss)
-    }
+    """Make those inputs optional on which no computed output and no loss's first input depends."""
     read = {name for node in graph.nodes for name in node.inputs}
-    inputs = tuple(
-        replace(value, optional=value.name in read and value.name not in needed) for value in graph.inputs
-    )
+    needed = set(graph.producers).intersection(graph.outputs)
+    for node in reversed(graph.nodes):
+        if isinstance(node.layer, Loss):
+            needed.update(node.inputs[:1])
+        elif not needed.isdisjoint(node.outputs) or read.isdisjoint(node.outputs):
+            needed.update(node.inputs)
+    inputs = tuple(replace(value, optional=value.name not in needed) for value in graph.inputs)
     return replace(graph, inputs=inputs)

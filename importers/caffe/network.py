@@ -112,8 +112,9 @@ class _Importer:
         stated = fields.string("name", "")
         name = stated or f"{kind.lower() or 'layer'}_{len(self.builder.nodes)}"
         fields.ignore(*_TRAINING_FIELDS)
-        shared = tuple(param.string("name", "") for param in fields.messages("param"))
-        for param in fields.messages("param"):
+        params = fields.messages("param")
+        shared = tuple(param.string("name", "") for param in params)
+        for param in params:
             param.ignore("share_mode", "lr_mult", "decay_mult")
         blobs = self._stored.get(stated)
         if blobs is not None:
@@ -134,7 +135,7 @@ class _Importer:
             raise ParseError("has no type")
         for bottom in source.bottoms:
             if bottom not in self._blobs:
-                raise GraphError(self._why_unknown(bottom))
+                raise GraphError(self._why_unknown(bottom, source.fields.line))
         self.builder.origin = f"{self._path}:{source.fields.line}"
         rule = RULES.get(source.type)
         if rule is None:
@@ -145,8 +146,8 @@ class _Importer:
             self._report_leftovers(source)
         for bottom in source.bottoms:
             self._available.pop(bottom, None)
-        # A loss layer may lack its top; Caffe then adds an anonymous one.
-        tops = source.tops or ((source.name,) if values else ())
+        # A loss layer may lack its top; Caffe then adds an anonymous one. A layer left out has no values.
+        tops = (source.tops or (source.name,)) if values else ()
         for index, (top, value) in enumerate(zip(tops, values, strict=True)):
             in_place = index < len(source.bottoms) and source.bottoms[index] == top
             if top in self._blobs and not in_place:
@@ -158,13 +159,16 @@ class _Importer:
         self._available[blob] = None
         self._produced_by[blob] = producer
 
-    def _why_unknown(self, bottom: str) -> str:
-        if bottom in self._all_tops:
-            return (
-                f"bottom {bottom!r} is produced only by a later layer (line {self._all_tops[bottom]}): "
-                "the layers are out of order or form a cycle"
-            )
-        return f"bottom {bottom!r} is not produced by any layer"
+    def _why_unknown(self, bottom: str, line: int) -> str:
+        producer = self._all_tops.get(bottom)
+        if producer is None:
+            return f"bottom {bottom!r} is not produced by any layer"
+        if producer < line:
+            return f"bottom {bottom!r} is produced only by a layer that testing leaves out (line {producer})"
+        return (
+            f"bottom {bottom!r} is produced only by a later layer (line {producer}): "
+            "the layers are out of order or form a cycle"
+        )
 
     def _report_leftovers(self, source: LayerSource) -> None:
         for name, line, similar in source.fields.leftovers():

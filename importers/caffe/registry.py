@@ -52,7 +52,7 @@ class LayerSource:
     @property
     def place(self) -> str:
         """How errors name this layer."""
-        return f"{self.name!r} ({self.type})"
+        return f"{self.name!r} ({self.type or 'no type'})"
 
 
 class CaffeBuilder(Builder):

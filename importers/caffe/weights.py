@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import mmap
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from jaxdnn.errors import FileError, ParseError, located
 from jaxdnn.importers import wire
-from jaxdnn.importers.files import kind_of, read_head
+from jaxdnn.importers.files import aligned_empty, kind_of, read_head, read_into
 
 _NET_LAYERS_V1, _NET_LAYER = 2, 100
 _NAME_AND_BLOBS = {_NET_LAYER: (1, 7), _NET_LAYERS_V1: (4, 6)}
@@ -149,22 +148,3 @@ class _Reader:
             strided = np.lib.stride_tricks.as_strided(bytes_, (field.value, item), (field.stride, 1))
             array = np.ascontiguousarray(strided).view(dtype).reshape(-1)
         return array if item <= 4 and array.dtype.kind == "f" else array.astype("<f4")
-
-
-def aligned_empty(size: int, dtype: str) -> np.ndarray:
-    """Return an uninitialised array on a 64-byte boundary, which jax's CPU backend takes without a copy."""
-    item = np.dtype(dtype).itemsize
-    raw = np.empty(size * item + 64, np.uint8)
-    offset = -raw.ctypes.data % 64
-    return raw[offset : offset + size * item].view(dtype)
-
-
-def read_into(descriptor: int, position: int, array: np.ndarray) -> None:
-    """Fill an array from a file, which may take several reads."""
-    target = array.view(np.uint8).data
-    while len(target):
-        count = os.preadv(descriptor, [target], position)
-        if count == 0:
-            raise ParseError(f"cut short: the file ends at byte {position}")
-        position += count
-        target = target[count:]

@@ -43,15 +43,15 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
         raise FileError("this is no picture, or one of an unknown format", file=name) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileError(f"the picture has more than {Image.MAX_IMAGE_PIXELS} pixels", file=name) from error
-    except FileNotFoundError as error:
-        raise FileError("cannot be read: No such file or directory", file=name) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise
-        raise FileError(f"the picture cannot be read: {error}", file=name) from error
+        raise FileError(f"the picture cannot be read: {_reason(error)}", file=name) from error
     if upright.mode == "F":
         raise FileError("the picture's samples are floating-point numbers, not 8 or 16 bits", file=name)
     if upright.mode.startswith("I"):
         gray = (np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8)
         return np.repeat(gray[..., None], 3, axis=2)
+    if upright.mode == "P":  # whose transparent colours Pillow converts to RGB with a warning
+        upright = upright.convert("RGBA")
     return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
 
 
@@ -64,8 +64,11 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     try:
         Image.fromarray(np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)).save(path)
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise FileError(f"cannot be written: {reason}", file=os.fspath(path)) from error
+        raise FileError(f"cannot be written: {_reason(error)}", file=os.fspath(path)) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ class Fit:
 
     def to_picture(self, boxes: Any) -> np.ndarray:
         """Map boxes (…, 4) in pixels of the input to pixels of the picture."""
-        return (np.asarray(boxes) - np.tile(self.offset, 2)) * np.tile(self.step, 2)
+        mapped: np.ndarray = (np.asarray(boxes) - np.tile(self.offset, 2)) * np.tile(self.step, 2)
+        return mapped
 
 
 def resize(image: np.ndarray, size: Size, step: tuple[float, float] | None = None) -> np.ndarray:
@@ -140,7 +144,8 @@ def resize(image: np.ndarray, size: Size, step: tuple[float, float] | None = Non
     if image.dtype != np.uint8:
         image = image.astype(np.float32)
         rows = image[:, left] * (1 - x) + image[:, right] * x
-        return rows[top] * (1 - y) + rows[bottom] * y
+        blended: np.ndarray = rows[top] * (1 - y) + rows[bottom] * y
+        return blended
     x0, x1, y0, y1 = (np.rint(w * (1 << _COEFFICIENT_BITS)).astype(np.int32) for w in (1 - x, x, 1 - y, y))
     rows = (image[:, left] * x0 + image[:, right] * x1) >> 4
     result: np.ndarray = ((rows[top] * y0 >> 16) + (rows[bottom] * y1 >> 16) + 2) >> 2
@@ -160,8 +165,8 @@ def to_gray(image: np.ndarray) -> np.ndarray:
     if image.ndim == 2 or image.shape[2] == 1:
         return image
     if image.dtype != np.uint8:
-        return image[..., :3].astype(np.float32) @ np.float32([0.114, 0.587, 0.299])
-    luma: np.ndarray = image[..., :3].astype(np.int32) @ np.int32([3735, 19235, 9798])
+        return image[..., :3].astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
+    luma: np.ndarray = image[..., :3].astype(np.int32) @ np.array([3735, 19235, 9798], np.int32)
     return ((luma + (1 << 14)) >> 15).astype(np.uint8)
 
 

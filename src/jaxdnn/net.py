@@ -221,7 +221,7 @@ def _as_input(value: Any, array: Any) -> Any:
         array = np.asarray(array)
         if array.dtype == object or array.dtype.kind in "USMm":
             raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
-    if value.shape is not None and array.ndim != len(value.shape):
+    if value.shape is not None and not value.optional and array.ndim != len(value.shape):
         raise InputError(
             f"input {value.name!r} has {len(value.shape)} axes ({Spec(value.shape, value.dtype)}), "
             f"got an array of shape {tuple(array.shape)}"

@@ -8,6 +8,7 @@ from jaxdnn.errors import GraphError, LayerError
 from jaxdnn.importers.caffe.fields import Fields, checked_dimensions, dimensions
 from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource, rules
 from jaxdnn.layers.constant import Const, Parameter
+from jaxdnn.layers.elementwise import Identity
 
 _DATA_PARAMS = (
     "data_param",
@@ -140,8 +141,10 @@ def parameter(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> 
 @rules("Split", tops=(1, None))
 def split(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Several names for one value."""
-    del b
-    return inputs * len(source.tops)
+    outputs: tuple[str, ...] = ()
+    for top in source.tops:
+        outputs += b.emit(source, Identity(), inputs, tops=(top,))
+    return outputs
 
 
 @rules("Silence", "HDF5Output", bottoms=(0, None), tops=0)

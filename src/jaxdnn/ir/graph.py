@@ -117,9 +117,9 @@ class Graph:
         return "\n".join([*lines, *(f"  {node}" for node in self.nodes)])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """Where a model came from.
+    """Where a model came from. Compared by identity, so that a net may be a static argument of ``jax.jit``.
 
     Attributes:
         format: ``caffe``, ``darknet``, ``tensorflow`` or ``onnx``.

@@ -1,0 +1,178 @@
+"""What a rule is: the function that turns one section of a cfg into typed layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxdnn.errors import GraphError, ShapeError
+from jaxdnn.importers.builder import Builder
+from jaxdnn.importers.darknet.cfg import Section
+from jaxdnn.importers.darknet.weights import StoredArray
+from jaxdnn.ir import Initializer
+from jaxdnn.layers.base import Layer, Shape, dims
+from jaxdnn.layers.shape import Reshape
+
+MAX_ELEMENTS = 2**31 - 1
+"""Darknet counts elements with 32-bit integers."""
+
+ZEROS = Initializer(kind="constant", value=0.0)
+ONES = Initializer(kind="constant", value=1.0)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a section yields.
+
+    Attributes:
+        value: the graph's name for it.
+        shape: channels, height and width. Darknet sees a vector as channels of one pixel.
+        flat: whether the value is a vector per sample, (batch, channels), and not (batch, *shape).
+    """
+
+    value: str
+    shape: tuple[int, int, int]
+    flat: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of elements of one sample."""
+        return math.prod(self.shape)
+
+
+Rule = Callable[["DarknetBuilder", Section, Output], Output]
+
+
+class DarknetBuilder(Builder):
+    """A builder that knows Darknet's numbered layers and the order in which they store their arrays.
+
+    Attributes:
+        opencv: whether OpenCV's numerics are wanted where it computes something else than Darknet.
+        network: width and height of the input picture.
+        folder: of the cfg, where files that it names are looked for.
+        index: number of the section at hand.
+        layers: what the sections so far yield; the input is not among them.
+        arrays: the weights file's contents in order.
+        shared: the parameter references of each convolution by its number, for those that share them.
+    """
+
+    def __init__(self, network: tuple[int, int], folder: str, *, opencv: bool) -> None:
+        super().__init__()
+        self.opencv = opencv
+        self.network = network
+        self.folder = folder
+        self.index = 0
+        self.place = ""
+        self.layers: list[Output] = []
+        self.arrays: list[StoredArray] = []
+        self.shared: dict[int, dict[str, str]] = {}
+        self.state_outputs: list[str] = []
+        self._used: set[str] = set()
+        self._stores = True
+
+    def start(self, section: Section) -> None:
+        """Turn to the next section."""
+        self.index = len(self.layers)
+        self.place = f"{self.index} [{section.name}]"
+        self._stores = not section.flag("dontload")
+
+    def name(self, kind: str, offset: int = 0) -> str:
+        """Return OpenCV's name for a part of this layer."""
+        return f"{kind}_{self.index + offset}"
+
+    def emit(
+        self,
+        layer: Layer,
+        *inputs: Output,
+        shape: tuple[int, int, int],
+        name: str,
+        params: dict[str, str] | None = None,
+        flat: bool = False,
+        value: str | None = None,
+    ) -> Output:
+        """Add a node.
+
+        Args:
+            layer: what it computes.
+            inputs: its inputs.
+            shape: of its output.
+            name: of the node, and of its value unless ``value`` is given.
+            params: parameter references by slot.
+            flat: whether the output is a vector per sample.
+            value: the name of the output.
+
+        Raises:
+            ShapeError: the output is empty or absurdly large.
+        """
+        if min(shape) < 1:
+            raise ShapeError(f"the output size {dims(shape)} of {dims(inputs[0].shape)} is not positive")
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise ShapeError(f"the output of {dims(shape)} has more than {MAX_ELEMENTS} elements")
+        self._used.update(x.value for x in inputs)
+        (output,) = self.add(
+            layer, tuple(x.value for x in inputs), name=name, outputs=(value or name,), params=params
+        )
+        return Output(output, shape, flat)
+
+    def image(self, x: Output) -> Output:
+        """Return a value as (batch, channels, height, width)."""
+        if not x.flat:
+            return x
+        return self.emit(Reshape(shape=x.shape, axis=1), x, shape=x.shape, name=self.name("reshape"))
+
+    def vector(self, x: Output) -> Output:
+        """Return a value as (batch, elements)."""
+        if x.flat:
+            return x
+        layer = Reshape(shape=(-1,), axis=1)
+        return self.emit(layer, x, shape=(x.size, 1, 1), name=self.name("flatten"), flat=True)
+
+    def layer(self, section: Section, key: str, number: int) -> Output:
+        """Return what another section yields.
+
+        Args:
+            section: that names it.
+            key: the option that does.
+            number: of the other section; a negative one counts back from this one.
+
+        Raises:
+            GraphError: there is no such section before this one.
+        """
+        index = self.index + number if number < 0 else number
+        if not 0 <= index < self.index:
+            message = f"{key} {number} is layer {index}, which is not before layer {self.index}"
+            raise GraphError(message, line=section.error(key, message).line)
+        return self.layers[index]
+
+    def stored(self, owner: str, slot: str, shape: Shape, initializer: Initializer | None) -> str:
+        """Record an array that the weights file holds next; return the parameter's reference.
+
+        Raises:
+            ShapeError: the array is absurdly large.
+        """
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise ShapeError(f"its {slot} of {dims(shape)} has more than {MAX_ELEMENTS} elements")
+        if self._stores:
+            self.arrays.append(StoredArray(owner, slot, shape, self.place))
+        return self.param(owner, slot, initializer=initializer)
+
+    def unused(self) -> tuple[str, ...]:
+        """Return the values of layers that no other layer takes, and the new states of recurrent ones."""
+        ends = [x.value for x in self.layers if x.value not in self._used]
+        return tuple(dict.fromkeys([*ends, *self.state_outputs]))
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rules(*names: str) -> Callable[[Rule], Rule]:
+    """Register a function as the rule of the sections with these names."""
+
+    def register(rule: Rule) -> Rule:
+        for name in names:
+            assert name not in RULES, f"[{name}] has two rules"
+            RULES[name] = rule
+        return rule
+
+    return register

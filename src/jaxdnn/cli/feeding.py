@@ -1,0 +1,114 @@
+"""From pictures to a network's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxdnn.errors import InputError
+from jaxdnn.image import Fit, Mode, Size, preprocess
+from jaxdnn.net import Net
+
+_CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """Makes a network's inputs out of pictures.
+
+    Attributes:
+        picture: name of the input that takes pictures.
+        info: names of the inputs that take (height, width, scale) of each picture, as Faster R-CNN's im_info.
+        size: of the pictures as the network sees them.
+        gray: whether it sees one channel.
+        mean, scale: what the pictures are normalised with.
+        swap_rb: whether it sees red, green, blue.
+        mode: how pictures are made to fit.
+    """
+
+    picture: str
+    info: tuple[str, ...]
+    size: Size
+    gray: bool
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    swap_rb: bool
+    mode: Mode
+
+    @classmethod
+    def of(
+        cls,
+        net: Net,
+        *,
+        size: Size | None,
+        mean: tuple[float, ...] | None,
+        scale: tuple[float, ...] | None,
+        swap_rb: bool,
+        mode: Mode,
+    ) -> Feeder:
+        """Take what is not given from the network's inputs and from what its file says of pictures.
+
+        Raises:
+            InputError: the network has inputs that cannot be made out of pictures.
+        """
+        required = {v.name: v.shape or () for v in net.graph.inputs if not v.optional}
+        pictures = [n for n, shape in required.items() if len(shape) == 4 and shape[1] in _CHANNELS]
+        if len(pictures) != 1:
+            raise InputError(f"{net.name!r} has {len(pictures)} inputs that take pictures, not one: {net!r}")
+        others = tuple(name for name in required if name != pictures[0])
+        for name in others:
+            if len(required[name]) != 2 or required[name][1] != 3:
+                raise InputError(f"input {name!r} ({net.inputs[name]}) of {net.name!r} is no picture's")
+        _, channels, height, width = (extent or 1 for extent in required[pictures[0]])
+        stated = net.source.preprocessing
+        return cls(
+            pictures[0],
+            others,
+            size or (width, height),
+            channels == 1,
+            mean or stated.get("mean") or (0.0,),
+            scale or (stated.get("scale") or 1.0,),
+            swap_rb,
+            mode,
+        )
+
+    def feed(self, pictures: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], list[Fit]]:
+        """Return the inputs for a batch, and how each picture lies in its input."""
+        fits = [Fit.of(picture.shape[1::-1], self.size, self.mode) for picture in pictures]
+        blobs = [
+            preprocess(
+                picture,
+                self.size,
+                mean=self.mean,
+                scale=self.scale,
+                swap_rb=self.swap_rb,
+                gray=self.gray,
+                mode=self.mode,
+            )
+            for picture in pictures
+        ]
+        width, height = self.size
+        info = np.array([[height, width, 1 / max(fit.step)] for fit in fits], np.float32)
+        return {self.picture: np.concatenate(blobs), **dict.fromkeys(self.info, info)}, fits
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the preprocessing for JSON."""
+        return {
+            "input": self.picture,
+            "size": list(self.size),
+            "channels": "gray" if self.gray else "rgb" if self.swap_rb else "bgr",
+            "mean": list(self.mean),
+            "scale": list(self.scale),
+            "mode": self.mode,
+        }
+
+    def __str__(self) -> str:
+        mean, scale = (",".join(f"{value:g}" for value in values) for values in (self.mean, self.scale))
+        channels = self.to_dict()["channels"]
+        return (
+            f"{self.picture}: {self.size[0]}x{self.size[1]} {channels}, {self.mode}, "
+            f"(picture - {mean}) * {scale}"
+        )

@@ -1,0 +1,199 @@
+"""What a network's outputs say about a picture: classes, objects, or just numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxdnn.cli.console import print_table
+from jaxdnn.cli.labels import Labels, label_of
+from jaxdnn.drawing import Mark
+from jaxdnn.errors import InputError
+from jaxdnn.image import Fit
+
+_FEW = 16
+"""Outputs of up to so many numbers are shown in full."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How outputs are read.
+
+    Attributes:
+        labels: names of classes.
+        top: how many classes are shown.
+        threshold: least score of a shown object.
+    """
+
+    labels: Labels
+    top: int
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The best classes of a vector of scores.
+
+    Attributes:
+        classes: index, label and score, the best first.
+    """
+
+    classes: list[tuple[int, str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result for JSON."""
+        entries = [{"class": i, "label": label, "score": _finite(s)} for i, label, s in self.classes]
+        return {"kind": "classification", "classes": entries}
+
+    def print(self, name: str) -> None:
+        """Print a table."""
+        rows = [(label, _number(score)) for _, label, score in self.classes]
+        print_table((name, "score"), rows, numeric=("score",))
+
+    def marks(self) -> list[Mark]:
+        """Return the best class as a caption."""
+        _, label, score = self.classes[0]
+        return [Mark(f"{label} {score:.2f}")]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Objects with boxes in pixels of the picture.
+
+    Attributes:
+        objects: class, label, score and (left, top, right, bottom), the most certain first.
+    """
+
+    objects: list[tuple[int, str, float, tuple[float, ...]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result for JSON."""
+        entries = [
+            {"class": i, "label": label, "score": _finite(score), "box": [_finite(v) for v in box]}
+            for i, label, score, box in self.objects
+        ]
+        return {"kind": "detections", "objects": entries}
+
+    def print(self, name: str) -> None:
+        """Print a table."""
+        edges = ("left", "top", "right", "bottom")
+        rows = [(label, _number(score), *(f"{v:.0f}" for v in box)) for _, label, score, box in self.objects]
+        print_table((name, "score", *edges), rows or [("none", *[""] * 5)], numeric=("score", *edges))
+
+    def marks(self) -> list[Mark]:
+        """Return a box for each object; the most certain ones come last, on top of the others."""
+        return [
+            Mark(f"{label} {score:.2f}", (box[0], box[1], box[2], box[3]), index)
+            for index, label, score, box in reversed(self.objects)
+        ]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """An output without a known meaning.
+
+    Attributes:
+        array: the output.
+    """
+
+    array: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result for JSON: all numbers if they are few."""
+        result: dict[str, Any] = {"kind": "numbers", "shape": list(self.array.shape)}
+        result |= {name: _finite(value) for name, value in self._statistics().items()}
+        if self.array.size <= _FEW:
+            result["values"] = [_finite(float(value)) for value in self.array.ravel()]
+        return result
+
+    def print(self, name: str) -> None:
+        """Print a table."""
+        statistics = self._statistics()
+        shape = "x".join(map(str, self.array.shape)) or "scalar"
+        values = " ".join(_number(float(value)) for value in self.array.ravel()[: _FEW + 1])
+        cells = [shape, *map(_number, statistics.values())]
+        headers, numeric = [name, *statistics], [*statistics]
+        if self.array.size <= _FEW:
+            headers, cells = [*headers, "values"], [*cells, values]
+        print_table(headers, [cells], numeric=numeric)
+
+    def marks(self) -> list[Mark]:
+        """Return nothing: numbers have no place in a picture."""
+        return []
+
+    def _statistics(self) -> dict[str, float]:
+        values = self.array.astype(np.float64)
+        functions: dict[str, Callable[[np.ndarray], Any]] = {"min": np.min, "max": np.max, "mean": np.mean}
+        return {n: float(f(values)) if values.size else math.nan for n, f in functions.items()}
+
+
+Result = Classification | Detections | Numbers
+
+
+def read_output(array: np.ndarray, fit: Fit, reading: Reading) -> Result:
+    """Find out what a picture's output means.
+
+    Rows of seven numbers are objects. A vector is a classification if it is a probability distribution or
+    has one number for each given label. Everything else stays numbers.
+
+    Args:
+        array: the output, as :func:`part_of` returns it.
+        fit: how the picture lies in the network's input.
+        reading: how outputs are read.
+    """
+    if _holds_objects(array):
+        return _read_objects(array.reshape(-1, 7), fit, reading)
+    vector = array.ravel()
+    if vector.size < 2 or max(array.shape) != vector.size:
+        return Numbers(array)
+    distribution = bool(vector.min() >= 0) and abs(float(vector.sum()) - 1) < 1e-2
+    if not distribution and len(reading.labels) != vector.size:
+        return Numbers(array)
+    best = np.argsort(-vector, kind="stable")[: reading.top]
+    return Classification([(int(i), label_of(reading.labels, int(i)), float(vector[i])) for i in best])
+
+
+def part_of(name: str, array: np.ndarray, index: int, count: int) -> np.ndarray:
+    """Return the part of an output that belongs to one picture of a batch.
+
+    Raises:
+        InputError: the output has no part for each picture.
+    """
+    if _holds_objects(array):
+        return array[:, :, array[0, 0, :, 0] == index]
+    if count == 1:
+        return array
+    if array.ndim == 0 or array.shape[0] != count:
+        raise InputError(f"output {name!r} of shape {array.shape} has no part for each of {count} pictures")
+    return array[index : index + 1]
+
+
+def _holds_objects(array: np.ndarray) -> bool:
+    """Whether an output is a list of (picture, class, score, left, top, right, bottom)."""
+    return array.ndim == 4 and array.shape[:2] == (1, 1) and array.shape[3] == 7
+
+
+def _read_objects(rows: np.ndarray, fit: Fit, reading: Reading) -> Detections:
+    """Read objects whose boxes are fractions of the input's size; class -1 means that there is none."""
+    rows = rows[(rows[:, 1] >= 0) & (rows[:, 2] >= reading.threshold)]
+    rows = rows[np.argsort(-rows[:, 2], kind="stable")]
+    boxes = fit.to_picture(rows[:, 3:].astype(np.float64) * np.tile(fit.size, 2))
+    return Detections(
+        [
+            (int(row[1]), label_of(reading.labels, int(row[1])), float(row[2]), tuple(map(float, box)))
+            for row, box in zip(rows, boxes, strict=True)
+        ]
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for infinity and NaN."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,174 @@
+"""What a network is made of, in numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+
+from jaxdnn.layers.base import Shape, dims
+from jaxdnn.lowering import Spec
+from jaxdnn.lowering.program import type_name
+
+if TYPE_CHECKING:
+    from jaxdnn.ir import Node
+    from jaxdnn.net import Net
+
+HEADERS = ("layer", "type", "input", "output", "parameters", "FLOPs", "memory")
+NUMERIC = HEADERS[4:]
+"""The columns that hold numbers, which stand flush right."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a :class:`Summary`.
+
+    Attributes:
+        name: of the node.
+        type: of its layer.
+        inputs, outputs: shapes; a size that depends on the data is counted at its largest.
+        parameters: numbers that the layer holds, except those that an earlier layer shares with it.
+        shared: whether it shares a parameter with an earlier layer.
+        flops: floating-point operations of one call; a multiply-add counts as two.
+        bytes: size of the outputs.
+    """
+
+    name: str
+    type: str
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    parameters: int
+    shared: bool
+    flops: int
+    bytes: int
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row as text, one cell for each of :data:`HEADERS`."""
+        return (
+            self.name,
+            self.type,
+            ", ".join(map(dims, self.inputs)),
+            ", ".join(map(dims, self.outputs)),
+            "shared" if self.shared and not self.parameters else f"{self.parameters:,}",
+            quantity(self.flops),
+            quantity(self.bytes, "B"),
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a network with shapes, parameters, operations and memory; ``str`` gives a table.
+
+    Shapes are those for the input sizes that the file states, its batch size included. What is counted is
+    the network as the file describes it; XLA fuses layers, so that a run needs less memory.
+
+    Attributes:
+        name: of the network.
+        policy: the dtype policy that memory is counted under.
+        inputs: names and specs of the inputs.
+        outputs: names and specs of the default outputs.
+        rows: one per layer, in the order of computation.
+        parameter_bytes: size of all parameters; a shared one counts once.
+    """
+
+    name: str
+    policy: str
+    inputs: dict[str, Spec]
+    outputs: dict[str, Spec]
+    rows: tuple[Row, ...]
+    parameter_bytes: int
+
+    @classmethod
+    def of(cls, net: Net) -> Summary:
+        """Count what a net is made of."""
+        inferred = net.inferred
+        seen: set[str] = set()
+
+        def row(node: Node) -> Row:
+            inputs, outputs = inferred.shapes[node.name]
+            references = set(node.params.values())
+            counted = references - seen
+            seen.update(references)
+            items = (jnp.dtype(inferred.values[name].dtype).itemsize for name in node.outputs)
+            return Row(
+                node.name,
+                type_name(node),
+                inputs,
+                outputs,
+                sum(math.prod(inferred.params[reference]) for reference in counted),
+                counted != references,
+                node.layer.flops(inputs, outputs),
+                sum(math.prod(shape) * item for shape, item in zip(outputs, items, strict=True)),
+            )
+
+        rows = tuple(row(node) for node in net.graph.nodes if node.name in inferred.shapes)
+        itemsize = jnp.dtype(net.policy.params).itemsize
+        return cls(
+            net.name,
+            str(net.policy),
+            net.inputs,
+            net.outputs,
+            rows,
+            itemsize * sum(row.parameters for row in rows),
+        )
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network holds."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one call."""
+        return sum(row.flops for row in self.rows)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all layers' outputs together."""
+        return sum(row.bytes for row in self.rows)
+
+    @property
+    def head(self) -> str:
+        """The network's name, inputs and outputs as text."""
+        ends = (("inputs", self.inputs), ("outputs", self.outputs))
+        lines = [f"{kind:8} {name}: {spec}" for kind, specs in ends for name, spec in specs.items()]
+        return "\n".join([f"{self.name} ({self.policy})", *lines])
+
+    @property
+    def totals(self) -> str:
+        """The sums as one sentence."""
+        return (
+            f"{len(self.rows)} layers, {self.parameters:,} parameters "
+            f"({quantity(self.parameter_bytes, 'B')}), {quantity(self.flops, 'FLOPs')} per call, "
+            f"{quantity(self.bytes, 'B')} of layer outputs"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts, lists and numbers, for JSON."""
+        totals = {"parameters": self.parameters, "flops": self.flops, "bytes": self.bytes}
+        return {**asdict(self), "totals": totals}
+
+    def __str__(self) -> str:
+        table = [HEADERS, *(row.cells() for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if header in NUMERIC else cell.ljust(width)
+                for header, cell, width in zip(HEADERS, cells, widths, strict=True)
+            ).rstrip()
+            for cells in table
+        ]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        return "\n".join([self.head, "", lines[0], rule, *lines[1:], rule, self.totals])
+
+
+def quantity(number: int, unit: str = "") -> str:
+    """Return a number with three significant digits and a decimal prefix: ``1.58 GFLOPs``, ``602 kB``."""
+    value, prefixes = float(number), " kMGTPE"
+    index = 0
+    while value >= 999.5 and index < len(prefixes) - 1:
+        value, index = value / 1000, index + 1
+    digits = f"{value:.0f}" if index == 0 or value >= 99.95 else f"{value:.3g}"
+    return f"{digits} {prefixes[index].strip()}{unit}".strip()

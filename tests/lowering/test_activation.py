@@ -1,0 +1,156 @@
+"""Activations against their formulas in float64."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jaxdnn import LayerError, ShapeError
+from jaxdnn.layers.activation import (
+    Clip,
+    Elu,
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LogSoftmax,
+    Mish,
+    PRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Softsign,
+    Swish,
+    Tanh,
+    Threshold,
+)
+from support.layer import assert_close, net_of, run
+
+arrays = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(max_dims=4, max_side=4),
+    elements=st.floats(-20, 20, width=32),
+)
+GRID = np.concatenate([np.linspace(-20, 20, 399), [-0.5, 0, 1e-6, 3]]).astype(np.float32).reshape(13, 31)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def rectify(x, slope):
+    return np.maximum(x, 0) + slope * np.minimum(x, 0)
+
+
+def exponential(x, alpha):
+    return np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1))
+
+
+def erf(x):
+    return np.vectorize(math.erf, otypes=[float])(x)
+
+
+def hard_sigmoid(x, alpha, beta):
+    return np.clip(alpha * x + beta, 0, 1)
+
+
+FORMULAS = [
+    (Sigmoid(), sigmoid),
+    (Tanh(), np.tanh),
+    (Mish(), lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    (HardSwish(), lambda x: x * hard_sigmoid(x, 1 / 6, 0.5)),
+    (HardSigmoid(), lambda x: hard_sigmoid(x, 1 / 6, 0.5)),
+    (Softplus(), lambda x: np.log1p(np.exp(x))),
+    (Softsign(), lambda x: x / (1 + abs(x))),
+    (Selu(), lambda x: 1.0507009873554805 * exponential(x, 1.6732632423543772)),
+    (Gelu(), lambda x: x * (1 + erf(x / math.sqrt(2))) / 2),
+    (
+        Gelu(approximation="tanh"),
+        lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+    ),
+    (Relu(), lambda x: np.maximum(x, 0)),
+    (Clip(floor=0, ceiling=6), lambda x: np.clip(x, 0, 6)),
+    (Clip(), lambda x: x),
+    (Threshold(), lambda x: (x > 0).astype(float)),
+]
+
+
+@pytest.mark.parametrize(("layer", "formula"), FORMULAS, ids=[str(layer) for layer, _ in FORMULAS])
+def test_by_its_type_alone(layer, formula):
+    assert_close(run(layer, GRID), formula(GRID.astype(np.float64)))
+
+
+@given(st.floats(-2, 2, width=32))
+def test_with_one_attribute(value):
+    wide = GRID.astype(np.float64)
+    assert_close(run(Relu(negative_slope=value), GRID), rectify(wide, value))
+    assert_close(run(Elu(alpha=value), GRID), exponential(wide, value))
+    assert_close(run(Swish(beta=value), GRID), wide * sigmoid(value * wide))
+    assert_close(run(HardSigmoid(alpha=value, beta=0.2), GRID), hard_sigmoid(wide, value, 0.2))
+    assert_close(run(Threshold(threshold=value), GRID), wide > value)
+
+
+@given(arrays.filter(lambda x: x.ndim > 1), st.data())
+def test_prelu(x, data):
+    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    shared = data.draw(st.booleans())
+    channels = x.shape[axis]
+    slope = np.linspace(-1, 2, 1 if shared else channels, dtype=np.float32)
+    want = np.moveaxis(rectify(np.moveaxis(x, axis, -1).astype(np.float64), slope), -1, axis)
+    assert_close(run(PRelu(axis=axis, shared=shared), x, slope=slope), want)
+
+
+@given(arrays, st.data())
+def test_softmax(x, data):
+    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    shifted = x.astype(np.float64) - x.max(axis, keepdims=True)
+    total = np.exp(shifted).sum(axis, keepdims=True)
+    assert_close(run(Softmax(axis=axis), x), np.exp(shifted) / total)
+    assert_close(run(LogSoftmax(axis=axis), x), shifted - np.log(total))
+
+
+def test_large_arguments_do_not_overflow():
+    x = np.array([[-1000, 0, 1000]], np.float32)
+    assert_close(run(Softmax(), x), [[0, 0, 1]])
+    assert_close(run(Softplus(), x), [[0, math.log(2), 1000]])
+    assert_close(run(Mish(), x), [[0, 0, 1000]])
+    assert_close(run(Sigmoid(), x), [[0, 0.5, 1]])
+    assert_close(run(Elu(), x), [[-1, 0, 1000]])
+
+
+def test_threshold_is_strict():
+    x = np.array([0.25, 0.5, 0.75], np.float32)
+    assert_close(run(Threshold(threshold=0.5), x), [0, 0, 1])
+
+
+def test_clip_with_crossed_bounds_gives_the_floor():
+    assert_close(run(Clip(floor=2, ceiling=1), np.array([0, 1.5, 3], np.float32)), [2, 2, 2])
+
+
+def test_softmax_keeps_to_float32_under_a_half_precision_policy():
+    x = np.linspace(-4, 4, 3000, dtype=np.float32).reshape(1, -1)
+    net = net_of(Softmax(), x).replace(policy="mixed_float16")
+    assert abs(float(np.asarray(net(x)["y0"], np.float64).sum()) - 1) < 1e-3
+
+
+def test_gradients_are_finite_far_out():
+    x = np.array([[-100, -1, 0, 1, 100]], np.float32)
+    for layer in (Softplus(), Mish(), Elu(), Selu(), Swish(), Softmax(), LogSoftmax()):
+        net = net_of(layer, x)
+        slope = jax.grad(lambda v, net=net: net.apply(net.params, v)["y0"][0, 1])(x)
+        assert np.isfinite(slope).all(), layer
+
+
+def test_errors():
+    x = np.zeros(3, np.float32)
+    with pytest.raises(ShapeError, match="axis 1 is out of range for 1 axes"):
+        run(Softmax(), x)
+    with pytest.raises(ShapeError, match="axis 1 is out of range for 1 axes"):
+        run(PRelu(), x, slope=x)
+    with pytest.raises(LayerError, match="approximation must be one of none, tanh, got 'erf'"):
+        Gelu(approximation="erf")
