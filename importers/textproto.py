@@ -82,6 +82,9 @@ class _Token:
     line: int
     column: int
 
+    def is_mark(self, *marks: str) -> bool:
+        return self.kind == "mark" and self.text in marks
+
 
 def parse(text: str) -> Message:
     """Read a whole file.
@@ -89,44 +92,85 @@ def parse(text: str) -> Message:
     Raises:
         ParseError: the syntax is broken; it carries line and column.
     """
-    tokens = _Tokens(text)
-    root = Message()
-    open_messages: list[tuple[Message, str, _Token]] = []
-    current = root
-    while True:
-        token = tokens.take()
-        if token.kind == "end":
-            if open_messages:
-                opener = open_messages[-1][2]
-                raise _error(
-                    token, f"the file ends, but the {opener.text!r} of line {opener.line} is not closed"
-                )
-            return root
-        if token.text in ("}", ">") and token.kind == "mark":
-            if not open_messages:
-                raise _error(token, f"{token.text!r} closes nothing")
-            parent, closer, opener = open_messages.pop()
-            if token.text != closer:
-                raise _error(token, f"{closer!r} expected for the {opener.text!r} of line {opener.line}")
-            current = parent
-            tokens.skip(",", ";")
-            continue
+    return _Parser(text).file()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A message that is being read.
+
+    Attributes:
+        parent: the message that it is part of, as the field ``name``.
+        brace: what opened it.
+        bracket: what opened the list that it is an element of, or None.
+    """
+
+    parent: Message
+    name: str
+    brace: _Token
+    bracket: _Token | None
+
+
+class _Parser:
+    """Keeps the messages that are open on a stack of its own."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _Tokens(text)
+        self._stack: list[_Open] = []
+        self._current = Message()
+
+    def file(self) -> Message:
+        root = self._current
+        while True:
+            token = self._tokens.take()
+            if token.kind == "end":
+                break
+            if token.is_mark("}", ">"):
+                self._close(token)
+            else:
+                self._field(token)
+        if self._stack:
+            raise _error(token, f"the file ends, but {_opened(self._stack[-1].brace)} is not closed")
+        return root
+
+    def _field(self, token: _Token) -> None:
+        tokens = self._tokens
         name = _field_name(tokens, token)
         colon = tokens.skip(":")
-        value = tokens.peek()
-        if value.text in _CLOSER and value.kind == "mark":
-            message = Message(token.line, token.column)
-            current.add(name, message)
-            open_messages.append((current, _CLOSER[value.text], tokens.take()))
-            current = message
-            continue
+        bracket = tokens.take() if tokens.peek().is_mark("[") else None
+        if tokens.peek().is_mark(*_CLOSER):
+            self._open(name, token, bracket)
+            return
         if not colon:
-            raise _error(value, f'":" expected after {name!r}, found {_shown(value)}')
-        if value.text == "[" and value.kind == "mark":
-            current.fields.extend((name, item) for item in _list(tokens))
+            found = bracket or tokens.peek()
+            raise _error(found, f'":" expected after {name!r}, found {_shown(found)}')
+        if bracket:
+            self._current.fields.extend((name, item) for item in _scalars(tokens, bracket))
         else:
-            current.add(name, _scalar(tokens))
+            self._current.add(name, _scalar(tokens))
         tokens.skip(",", ";")
+
+    def _open(self, name: str, place: _Token, bracket: _Token | None) -> None:
+        message = Message(place.line, place.column)
+        self._current.add(name, message)
+        self._stack.append(_Open(self._current, name, self._tokens.take(), bracket))
+        self._current = message
+
+    def _close(self, token: _Token) -> None:
+        if not self._stack:
+            raise _error(token, f"{token.text!r} closes nothing")
+        closed = self._stack.pop()
+        closer = _CLOSER[closed.brace.text]
+        if token.text != closer:
+            raise _error(token, f"{closer!r} expected for {_opened(closed.brace)}")
+        self._current = closed.parent
+        if closed.bracket and not _list_ends(self._tokens, closed.bracket):
+            following = self._tokens.peek()
+            if not following.is_mark(*_CLOSER):
+                raise _error(following, f"a message expected in the list, found {_shown(following)}")
+            self._open(closed.name, following, closed.bracket)
+            return
+        self._tokens.skip(",", ";")
 
 
 class _Tokens:
@@ -179,18 +223,20 @@ def _field_name(tokens: _Tokens, token: _Token) -> str:
     raise _error(token, f"a field name expected, found {_shown(token)}")
 
 
-def _list(tokens: _Tokens) -> Iterator[Scalar | Message]:
-    opener = tokens.take()
+def _scalars(tokens: _Tokens, bracket: _Token) -> Iterator[Scalar]:
     if tokens.skip("]"):
         return
-    while True:
-        if tokens.peek().text in _CLOSER:
-            raise _error(tokens.peek(), "a list of messages is not supported here: repeat the field instead")
+    yield _scalar(tokens)
+    while not _list_ends(tokens, bracket):
         yield _scalar(tokens)
-        if tokens.skip("]"):
-            return
-        if not tokens.skip(","):
-            raise _error(tokens.peek(), f'"," or "]" expected for the "[" of line {opener.line}')
+
+
+def _list_ends(tokens: _Tokens, bracket: _Token) -> bool:
+    if tokens.skip("]"):
+        return True
+    if not tokens.skip(","):
+        raise _error(tokens.peek(), f'"," or "]" expected for {_opened(bracket)}')
+    return False
 
 
 def _scalar(tokens: _Tokens) -> Scalar:
@@ -237,6 +283,10 @@ def _stray(token: _Token) -> str:
     if token.text in "\"'":
         return "the string that opens here is not closed on its line"
     return f"unexpected character {token.text!r}"
+
+
+def _opened(token: _Token) -> str:
+    return f"the {token.text!r} of line {token.line}"
 
 
 def _shown(token: _Token) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
-from jaxdnn.layers.base import Layer, Shape, normalize_axis, require_one_of
+from jaxdnn.layers.base import Layer, Shape, normalize_axis, require, require_at_least, require_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,11 @@ class Mish(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HardMish(Layer):
+    """``y = x`` above zero, ``x^2 / 2 + x`` down to -2, and 0 below."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class HardSigmoid(Layer):
     """``y = max(min(alpha * x + beta, 1), 0)``.
 
@@ -141,6 +147,30 @@ class Softplus(Layer):
 @dataclass(frozen=True, kw_only=True)
 class Softsign(Layer):
     """``y = x / (1 + abs(x))``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stair(Layer):
+    """Flat and rising steps in turn: with ``n = floor(x)``, ``n / 2`` if n is even, ``x - (n + 1) / 2`` if odd."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PiecewiseLinear(Layer):
+    """Straight lines from point to point, and on with given slopes before the first and behind the last.
+
+    Attributes:
+        points: x and y of each corner, by rising x.
+        first_slope, last_slope: of the outer lines.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    first_slope: float
+    last_slope: float
+
+    def __post_init__(self) -> None:
+        require(bool(self.points), "points is empty: there must be at least one")
+        ordered = all(a[0] < b[0] for a, b in pairwise(self.points))
+        require(ordered, f"points must have rising x, got {self.points}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,3 +204,28 @@ class LogSoftmax(Layer):
     """
 
     axis: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalizeAlong(Layer):
+    """``y = f(x) / (epsilon + sum of f(x) along axis)``, unlike softmax with an epsilon.
+
+    Attributes:
+        function: f, ``relu`` or ``exp``.
+        subtract_max: whether the largest x along the axis is subtracted first.
+        epsilon: added to the sum.
+        axis: the axis of the sum.
+    """
+
+    function: str = "relu"
+    subtract_max: bool = False
+    epsilon: float = 1e-4
+    axis: int = 1
+
+    def __post_init__(self) -> None:
+        require_one_of(("relu", "exp"), function=self.function)
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count function, sum and division, and the maximum."""
+        del outputs
+        return math.prod(inputs[0]) * (5 if self.subtract_max else 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from jaxdnn.layers.base import Layer, Shape, require, require_one_of
+from jaxdnn.layers.base import Layer, Shape, normalize_axis, require, require_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +131,41 @@ class Eltwise(Layer):
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
         """Count one operation per joint, and one per coefficient."""
         return math.prod(outputs[0]) * (len(inputs) - 1 + len(self.coefficients))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedSum(Layer):
+    """A sum of inputs of the same shape, with learned weights: one per input, or one per input and channel.
+
+    The weights w of the inputs are taken as they are, or normalised first:
+    ``relu``: ``max(w, 0) / (epsilon + sum of max(w, 0))``;
+    ``softmax``: ``exp(w - max) / (epsilon + sum of exp(w - max))``, the sums running over the inputs.
+
+    Params: ``weight`` (inputs,), or (inputs, channels) if ``per_channel``.
+
+    Attributes:
+        per_channel: whether each channel has weights of its own.
+        normalization: ``none``, ``relu`` or ``softmax``.
+        epsilon: added to the sum of the weights.
+        axis: the channel axis.
+    """
+
+    per_channel: bool = False
+    normalization: str = "none"
+    epsilon: float = 1e-4
+    axis: int = 1
+
+    def __post_init__(self) -> None:
+        require_one_of(("none", "relu", "softmax"), normalization=self.normalization)
+
+    def param_shapes(self, *inputs: Shape) -> dict[str, Shape]:
+        """See :class:`WeightedSum`."""
+        channels = inputs[0][normalize_axis(self.axis, len(inputs[0]))]
+        return {"weight": (len(inputs), channels) if self.per_channel else (len(inputs),)}
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count one multiply-add per element of each input."""
+        return 2 * math.prod(outputs[0]) * len(inputs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,6 +152,8 @@ class LocalResponseNorm(Layer):
         alpha, beta, bias: as in the formula.
         region: ``across_channels`` or ``within_channel``.
         average: whether the sum is divided by the window's number of elements.
+        left_out: a channel whose square is subtracted from every sum, whether it lies in the window or not:
+            Darknet's sliding sum never adds channel ``size // 2``, and does take it away.
         axis: the channel axis; all later axes are spatial.
     """
 
@@ -161,10 +163,12 @@ class LocalResponseNorm(Layer):
     bias: float = 1.0
     region: Literal["across_channels", "within_channel"] = "across_channels"
     average: bool = True
+    left_out: int | None = None
     axis: int = 1
 
     def __post_init__(self) -> None:
         require_at_least(1, size=self.size)
+        require_at_least(0, left_out=self.left_out or 0)
         require_one_of(("across_channels", "within_channel"), region=self.region)
 
     def axes(self, rank: int) -> tuple[int, ...]:

@@ -26,7 +26,6 @@ Padding = int | tuple[int | tuple[int, int], ...]
 
 Statistic = Literal["max", "average", "stochastic"]
 _STATISTICS = ("max", "average", "stochastic")
-_MAX_PADDED = 2**31
 
 
 @dataclass(frozen=True)
@@ -133,8 +132,7 @@ class Pool(Layer):
             if any(p >= k for p, k in zip(pads, kernel, strict=True)):
                 raise ShapeError(f"padding {dims(pads)} must be smaller than the kernel {dims(kernel)}")
         padded = tuple(size + b + a for size, b, a in zip(spatial, before, after, strict=True))
-        if math.prod(padded) >= _MAX_PADDED:
-            raise ShapeError(f"the padded input {dims(padded)} is absurdly large")
+        _require_indexable("padded input", padded)
         counts = []
         for size, k, s, b, total in zip(spatial, kernel, stride, before, padded, strict=True):
             slack = total - k
@@ -195,15 +193,16 @@ class MaxUnpool(Layer):
             if len(inputs[2]) != len(x):
                 raise ShapeError(f"an output like {dims(inputs[2])} does not fit values of {dims(x)}")
             return inputs[2][first:]
-        if self.size is not None:
-            return spread("size", self.size, rank)
         kernel, stride = spread("kernel", self.kernel, rank), spread("stride", self.stride, rank)
         padding = spread("padding", self.padding, rank)
         size = tuple(
             s * (n - 1) + k - 2 * p for n, k, s, p in zip(x[first:], kernel, stride, padding, strict=True)
         )
+        if self.size is not None:
+            size = spread("size", self.size, rank)
         if min(size, default=1) < 1:
             raise ShapeError(f"the output size {size} is not positive: padding {padding} takes it all away")
+        _require_indexable("output", size)
         return size
 
 
@@ -252,3 +251,8 @@ def _ends(padding: Padding, rank: int) -> tuple[Shape, Shape]:
     pairs = [(p, p) if isinstance(p, int) else p for p in padding]
     before, after = tuple(b for b, _ in pairs), tuple(a for _, a in pairs)
     return spread("padding", before, rank), spread("padding", after, rank)
+
+
+def _require_indexable(what: str, spatial: Shape) -> None:
+    if math.prod(spatial) >= 2**31:
+        raise ShapeError(f"the {what} {dims(spatial)} is absurdly large")

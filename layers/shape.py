@@ -86,6 +86,11 @@ class Reshape(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReshapeLike(_Movement):
+    """Give the first input the shape of the second one, which has the same number of elements."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Permute(_Movement):
     """Reorder axes: axis i of the output is axis ``order[i]`` of the input.
 

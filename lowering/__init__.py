@@ -9,11 +9,13 @@ from jaxdnn.lowering.registry import LOWERINGS, Lowering, lowers
 
 for _family in (
     "activation",
+    "binary_convolution",
     "constant",
     "convolution",
     "dense",
     "detection",
     "elementwise",
+    "locally_connected",
     "loss",
     "normalization",
     "optical_flow",
@@ -23,6 +25,7 @@ for _family in (
     "resize",
     "roi",
     "shape",
+    "yolo",
 ):
     importlib.import_module(f"jaxdnn.lowering.{_family}")
 

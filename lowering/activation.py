@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxdnn.errors import ShapeError
 from jaxdnn.layers.activation import (
     Clip,
     Elu,
     Gelu,
+    GroupedSoftmax,
+    HardMish,
     HardSigmoid,
     HardSwish,
     LogSoftmax,
     Mish,
+    NormalizeAlong,
+    PiecewiseLinear,
     PRelu,
     Relu,
     Selu,
@@ -22,19 +29,22 @@ from jaxdnn.layers.activation import (
     Softmax,
     Softplus,
     Softsign,
+    Stair,
     Swish,
     Tanh,
     Threshold,
 )
-from jaxdnn.layers.base import normalize_axis
+from jaxdnn.layers.base import dims, normalize_axis
 from jaxdnn.lowering.registry import lower_function, lowers
 
 lower_function(Sigmoid, jax.nn.sigmoid)
 lower_function(Tanh, jnp.tanh)
 lower_function(Mish, jax.nn.mish, float32=True)
 lower_function(HardSwish, lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5))
+lower_function(HardMish, lambda x: jnp.where(x > 0, x, jnp.where(x > -2, x * x / 2 + x, 0)))
 lower_function(Softplus, jax.nn.softplus, float32=True)
 lower_function(Softsign, jax.nn.soft_sign)
+lower_function(Stair, lambda x: jnp.floor(x / 2) + jnp.maximum(x - 2 * jnp.floor(x / 2) - 1, 0))
 
 
 def _hard_sigmoid(x: jax.Array, alpha: float, beta: float) -> jax.Array:
@@ -100,6 +110,18 @@ def hard_sigmoid(layer: HardSigmoid, weights: Mapping[str, jax.Array], x: jax.Ar
     return _hard_sigmoid(x, layer.alpha, layer.beta)
 
 
+@lowers(PiecewiseLinear)
+def piecewise_linear(layer: PiecewiseLinear, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """Choose each line in turn by its left end."""
+    del weights
+    (left, bottom), *_ = layer.points
+    y = bottom + layer.first_slope * (x - left)
+    slopes = [(d - b) / (c - a) for (a, b), (c, d) in pairwise(layer.points)]
+    for (left, bottom), slope in zip(layer.points, [*slopes, layer.last_slope], strict=True):
+        y = jnp.where(x > left, bottom + slope * (x - left), y)
+    return y
+
+
 @lowers(Threshold)
 def threshold(layer: Threshold, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.activation.Threshold`."""
@@ -114,8 +136,34 @@ def softmax(layer: Softmax, weights: Mapping[str, jax.Array], x: jax.Array) -> j
     return jax.nn.softmax(x, axis=normalize_axis(layer.axis, x.ndim))
 
 
+@lowers(GroupedSoftmax, float32=True)
+def grouped_softmax(layer: GroupedSoftmax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """Find each run's maximum and sum, and spread them over the run."""
+    del weights
+    axis = normalize_axis(layer.axis, x.ndim)
+    count = len(layer.groups)
+    if sum(layer.groups) != x.shape[axis]:
+        raise ShapeError(f"the groups have {sum(layer.groups)} elements, axis {axis} of {dims(x.shape)} differs")
+    group = np.repeat(np.arange(count), layer.groups)
+    x = jnp.moveaxis(x, axis, 0)
+    y = jnp.exp(x - jax.ops.segment_max(x, group, count, indices_are_sorted=True)[group])
+    total = jax.ops.segment_sum(y, group, count, indices_are_sorted=True)
+    return jnp.moveaxis(y / total[group], 0, axis)
+
+
 @lowers(LogSoftmax, float32=True)
 def log_softmax(layer: LogSoftmax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.activation.LogSoftmax`."""
     del weights
     return jax.nn.log_softmax(x, axis=normalize_axis(layer.axis, x.ndim))
+
+
+@lowers(NormalizeAlong, float32=True)
+def normalize_along(layer: NormalizeAlong, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.activation.NormalizeAlong`."""
+    del weights
+    axis = normalize_axis(layer.axis, x.ndim)
+    if layer.subtract_max:
+        x = x - jnp.max(x, axis, keepdims=True)
+    y = jnp.exp(x) if layer.function == "exp" else jnp.maximum(x, 0)
+    return y / (layer.epsilon + jnp.sum(y, axis, keepdims=True))

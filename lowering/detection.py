@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims
-from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal, YoloDecode
+from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal
 from jaxdnn.lowering.nms import best, first_true, iou, suppress
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.registry import lowers
@@ -192,32 +192,6 @@ def _propose(
     kept = suppress(boxes, count, threshold=layer.nms_threshold, limit=limit, overlap=overlap)
     chosen, count = first_true(kept, limit)
     return boxes[chosen], scores[indices][chosen], count
-
-
-@lowers(YoloDecode, float32=True)
-def yolo_decode(layer: YoloDecode, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
-    """See :class:`~jaxdnn.layers.detection.YoloDecode`."""
-    del weights
-    _require_planes(x)
-    batch, channels, rows, columns = x.shape
-    number, entries = len(layer.anchors), 5 + layer.classes
-    if channels != number * entries:
-        needed = number * entries
-        raise ShapeError(f"{number} anchors of {entries} values need {needed} channels, got {channels}")
-    x = x.reshape(batch, number, entries, rows, columns).transpose(0, 3, 4, 1, 2)
-    activate = (lambda t: t) if layer.new_coords else jax.nn.sigmoid
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(1, rows, columns, 1, 2)
-    cells = jnp.asarray([columns, rows], x.dtype).reshape(1, 1, 1, 1, 2)
-    centre = activate(x[..., :2]) * layer.scale_xy - (layer.scale_xy - 1) / 2
-    centre = (centre + jnp.asarray(grid, x.dtype)) / cells
-    anchors = np.divide(layer.anchors, layer.anchor_size or (columns, rows)).reshape(1, 1, 1, -1, 2)
-    size = jnp.square(2 * x[..., 2:4]) if layer.new_coords else jnp.exp(x[..., 2:4])
-    objectness = activate(x[..., 4:5])
-    classes = jax.nn.softmax(x[..., 5:]) if layer.softmax else activate(x[..., 5:])
-    scores = classes * objectness
-    scores = jnp.where(scores > layer.threshold, scores, 0)
-    out = [centre, size * jnp.asarray(anchors, x.dtype), objectness, scores]
-    return jnp.concatenate(out, axis=-1).reshape(batch, -1, entries)
 
 
 def _with_image(rows: jax.Array) -> jax.Array:

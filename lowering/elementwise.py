@@ -10,8 +10,20 @@ import jax
 import jax.numpy as jnp
 
 from jaxdnn.errors import LayerError, ShapeError
-from jaxdnn.layers.base import dims
-from jaxdnn.layers.elementwise import Abs, Axpy, Dropout, Eltwise, Exp, Identity, Log, Power, Sqrt, Square
+from jaxdnn.layers.base import dims, normalize_axis
+from jaxdnn.layers.elementwise import (
+    Abs,
+    Axpy,
+    Dropout,
+    Eltwise,
+    Exp,
+    Identity,
+    Log,
+    Power,
+    Sqrt,
+    Square,
+    WeightedSum,
+)
 from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.registry import lower_function, lowers
 
@@ -78,6 +90,24 @@ def eltwise(layer: Eltwise, weights: Mapping[str, jax.Array], *inputs: jax.Array
     if layer.coefficients:
         terms = [x if c == 1 else c * x for c, x in zip(layer.coefficients, terms, strict=True)]
     return functools.reduce(getattr(namespace(*inputs), _OPERATIONS[layer.operation]), terms)
+
+
+@lowers(WeightedSum)
+def weighted_sum(layer: WeightedSum, weights: Mapping[str, jax.Array], *inputs: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.elementwise.WeightedSum`."""
+    shapes = [x.shape for x in inputs]
+    if len(set(shapes)) > 1:
+        raise ShapeError(f"shapes differ, {' and '.join(map(dims, shapes))}, and nothing is broadcast")
+    weight = weights["weight"]
+    if layer.normalization == "relu":
+        weight = jnp.maximum(weight, 0)
+    elif layer.normalization == "softmax":
+        weight = jnp.exp(weight - jnp.max(weight, axis=0, keepdims=True))
+    if layer.normalization != "none":
+        weight = weight / (layer.epsilon + jnp.sum(weight, axis=0, keepdims=True))
+    along = [1] * inputs[0].ndim
+    along[normalize_axis(layer.axis, inputs[0].ndim)] = -1
+    return functools.reduce(jnp.add, (w.reshape(along) * x for w, x in zip(weight, inputs, strict=True)))
 
 
 @lowers(Axpy)

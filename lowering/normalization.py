@@ -63,13 +63,16 @@ def local_response_norm(
     """Slide a window over the squares."""
     del weights
     axes = layer.axes(x.ndim)
-    energy = x * x
+    energy = squares = x * x
     for axis in axes:
         size = x.shape[axis]
         # What reaches further than the other end of the axis adds nothing.
         before, after = min((layer.size - 1) // 2, size - 1), min(layer.size // 2, size - 1)
         window = Window(size, before + 1 + after, 1, before, after, size)
         (energy,) = slide((energy,), (0.0,), axis, window, add)
+    if layer.left_out is not None:
+        index = normalize_axis(layer.left_out, x.shape[layer.axis], "left_out")
+        energy = energy - lax.slice_in_dim(squares, index, index + 1, axis=normalize_axis(layer.axis, x.ndim))
     count = layer.size ** len(axes) if layer.average else 1
     return x * (layer.bias + layer.alpha / count * energy) ** -layer.beta
 

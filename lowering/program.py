@@ -58,17 +58,20 @@ class Program:
         Args:
             params: arrays by owner and slot.
             inputs: arrays by input name. Optional inputs may be left out.
-            outputs: value names; by default :meth:`default_outputs` for what is fed.
+            outputs: names as :meth:`Graph.resolve` knows them; by default :meth:`default_outputs` for what is fed.
 
         Returns:
-            arrays by name, or :class:`Padded` where a size depends on the data.
+            arrays by these names, or :class:`Padded` where a size depends on the data.
         """
-        wanted = tuple(self.default_outputs(inputs) if outputs is None else outputs)
-        return self.evaluate(lambda node, _: self._weights(node, params), inputs, wanted)
+        names = self.default_outputs(inputs) if outputs is None else outputs
+        values = {name: self.graph.resolve(name) for name in names}
+        wanted = tuple(dict.fromkeys(values.values()))
+        arrays = self.evaluate(lambda node, _: self._weights(node, params), inputs, wanted)
+        return {name: arrays[value] for name, value in values.items()}
 
     def values(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Compute every value that the fed inputs allow, in topological order."""
-        return self(params, inputs, self.computable(inputs))
+        return self.evaluate(lambda node, _: self._weights(node, params), inputs, self.computable(inputs))
 
     def jitted(self, outputs: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
         """Return ``f(params, inputs)``, compiled per shape and kept for these outputs."""
@@ -96,8 +99,10 @@ class Program:
         computable consumes: a classifier with a loss layer yields its probabilities without labels.
         """
         fed = tuple(fed)
-        known = self.computable(fed)
-        if all(name in known for name in self.graph.outputs):
+        computable = self.computable(fed)
+        known = set(computable)
+        outputs = {name: self.graph.resolve(name) for name in self.graph.outputs}
+        if known.issuperset(outputs.values()):
             return self.graph.outputs
         consumed = {
             name
@@ -105,7 +110,9 @@ class Program:
             if node.outputs and node.outputs[0] in known
             for name in node.inputs
         }
-        return tuple(n for n in known if n in self.graph.outputs or (n not in consumed and n not in fed))
+        stated = tuple(name for name, value in outputs.items() if value in known)
+        covered = {outputs[name] for name in stated}
+        return stated + tuple(n for n in computable if n not in consumed | covered and n not in fed)
 
     def evaluate(
         self,

@@ -71,11 +71,9 @@ def gru(layer: Gru, weights: Weights, *inputs: jax.Array) -> tuple[jax.Array, ..
         gates = dict(zip(layer.gates, jnp.split(z, 3, axis=1), strict=True))
         update = jax.nn.sigmoid(gates["z"] + h @ hidden["z"].T + biases["z"])
         reset = jax.nn.sigmoid(gates["r"] + h @ hidden["r"].T + biases["r"])
-        if layer.reset == "before":
-            seen = (reset * h) @ hidden["g"].T
-        else:
-            seen = reset * (h @ hidden["g"].T + biases["g"])
-        return (update * h + (1 - update) * activation(gates["g"] + seen),)
+        before, after = (reset, 1) if layer.reset == "before" else (1, reset)
+        candidate = activation(gates["g"] + after * ((before * h) @ hidden["g"].T + biases["g"]))
+        return (update * h + (1 - update) * candidate,)
 
     return _scan(layer, weights, inputs, step, parts=1)
 

@@ -138,7 +138,7 @@ def _positions(coordinates: str, size: int, out: int, scale: float | None = None
 
 def _take(x: Any, positions: np.ndarray, axis: int) -> Any:
     """Take elements at whole positions; those beyond an end take the outermost one."""
-    return jnp.take(x, np.clip(positions, 0, x.shape[axis] - 1).astype(np.int32), axis=axis)
+    return jnp.take(x, positions.astype(np.int32), axis=axis, mode="clip")
 
 
 def interpolate(x: Any, positions: np.ndarray, axis: int) -> Any:

@@ -23,6 +23,7 @@ from jaxdnn.layers.shape import (
     Permute,
     Reorg,
     Reshape,
+    ReshapeLike,
     Reverse,
     ShuffleChannel,
     Slice,
@@ -104,6 +105,15 @@ def reshape(layer: Reshape, weights: Weights, x: Any) -> Any:
             f"which has {math.prod(shape)}"
         )
     return x.reshape(shape)
+
+
+@lowers(ReshapeLike)
+def reshape_like(layer: ReshapeLike, weights: Weights, x: Any, reference: Any) -> Any:
+    """See :class:`~jaxdnn.layers.shape.ReshapeLike`."""
+    del layer, weights
+    if math.prod(x.shape) != math.prod(reference.shape):
+        raise ShapeError(f"{dims(x.shape)} cannot take the shape {dims(reference.shape)}")
+    return x.reshape(reference.shape)
 
 
 @lowers(Permute)

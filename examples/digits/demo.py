@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxdnn
-from jaxdnn.image import draw_boxes
+from jaxdnn.drawing import Mark, draw
+from jaxdnn.image import read_image, write_image
 
 HERE = Path(__file__).parent
 
@@ -62,8 +63,8 @@ def main(page: Path = HERE / "page.png", annotated: Path = Path("out/digits.png"
     if truth:
         console.print(f"{right} of {len(boxes)} digits right, none of them seen in training")
     annotated.parent.mkdir(parents=True, exist_ok=True)
-    labels = [f"{digit}" for digit in digits]
-    draw_boxes(picture.convert("RGB"), boxes, labels, scores=certain).save(annotated)
+    marks = [Mark(str(digit), box, group=digit) for digit, box in zip(digits.tolist(), boxes, strict=True)]
+    write_image(annotated, draw(read_image(page), marks))
     console.print(f"{seconds:.2f} s from file to result, compilation included")
     console.print(f"annotated picture: {annotated}")
 

@@ -49,7 +49,7 @@ def draw_page(digits: list[np.ndarray], columns: int, rng: np.random.Generator) 
 
 def find_digits(page: Image.Image) -> list[Box]:
     """Return the boxes (left, top, right, bottom) of the digits, line by line and left to right."""
-    ink = _ink(page) > INK / 255
+    ink = ink_of(page) > INK / 255
     boxes = []
     for top, bottom in _runs(ink.sum(axis=1) > 1, join=3):
         line = ink[top:bottom]
@@ -62,7 +62,7 @@ def find_digits(page: Image.Image) -> list[Box]:
 
 def crop_digits(page: Image.Image, boxes: list[Box]) -> np.ndarray:
     """Return the network's input (digits, 1, 16, 16): each box scaled to fit, ink 1 and paper 0."""
-    ink = Image.fromarray((_ink(page) * 255).astype(np.uint8))
+    ink = Image.fromarray((ink_of(page) * 255).astype(np.uint8))
     crops = []
     for left, top, right, bottom in boxes:
         scale = (SIDE - 2) / max(right - left, bottom - top)
@@ -74,7 +74,7 @@ def crop_digits(page: Image.Image, boxes: list[Box]) -> np.ndarray:
     return np.stack(crops)[:, None] if crops else np.zeros((0, 1, SIDE, SIDE), np.float32)
 
 
-def _ink(page: Image.Image) -> np.ndarray:
+def ink_of(page: Image.Image) -> np.ndarray:
     """Return how much darker than the paper each pixel is, 0..1."""
     grey = np.asarray(page.convert("L"), np.float32)
     paper = np.percentile(grey, 90)

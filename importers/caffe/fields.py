@@ -13,7 +13,10 @@ from jaxdnn.importers.textproto import Message, Scalar
 from jaxdnn.ir import Initializer
 
 _FILLERS = ("constant", "uniform", "gaussian", "xavier", "msra", "positive_unitball", "bilinear")
-_INTEGER = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|\d+)")
+_INTEGER = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
+_NUMBER = re.compile(
+    r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?|[+-]?nan)f?", re.I
+)
 
 
 class Fields:
@@ -236,15 +239,12 @@ class Fields:
 
     @staticmethod
     def _number(name: str, value: Scalar) -> float:
-        text = value.text
-        if not value.quoted:
-            if _INTEGER.fullmatch(text) and "x" in text.lower():
-                return float(int(text, 16))
-            try:
-                return float(text.removesuffix("f") if not text.lower().endswith("inf") else text)
-            except ValueError:
-                pass
-        raise _bad(value, f"{name} must be a number, got {text!r}")
+        number = _NUMBER.fullmatch(value.text)
+        if number and not value.quoted:
+            return float(number[1])
+        if _INTEGER.fullmatch(value.text) and len(value.text) < 64 and not value.quoted:
+            return float(int(value.text, 16))
+        raise _bad(value, f"{name} must be a number, got {value.text!r}")
 
     @staticmethod
     def _boolean(name: str, value: Scalar) -> bool:

@@ -20,10 +20,17 @@ def finish_graph(graph: Graph, blobs: Mapping[str, str]) -> Graph:
         blobs: the last value of each blob.
     """
     inputs = {value.name for value in graph.inputs}
-    names = {value: blob for blob, value in blobs.items() if blob not in inputs}
+    names: dict[str, str] = {}
+    aliases: dict[str, str] = {}
+    for blob, value in blobs.items():
+        if blob == value or value in names or value in inputs or blob in inputs:
+            aliases[blob] = value
+        else:
+            names[value] = blob
+    aliases = {blob: names.get(value, value) for blob, value in aliases.items()}
+    aliases = {blob: value for blob, value in aliases.items() if blob != value}
     nodes = tuple(_rename(node, names) for node in graph.nodes)
-    outputs = tuple(names.get(blobs[blob], blobs[blob]) for blob in graph.outputs)
-    return _mark_labels(replace(graph, nodes=nodes, outputs=outputs))
+    return _mark_labels(replace(graph, nodes=nodes, aliases=aliases))
 
 
 def _rename(node: Node, names: Mapping[str, str]) -> Node:
@@ -37,7 +44,7 @@ def _rename(node: Node, names: Mapping[str, str]) -> Node:
 def _mark_labels(graph: Graph) -> Graph:
     """Make those inputs optional on which no computed output and no loss's first input depends."""
     read = {name for node in graph.nodes for name in node.inputs}
-    needed = set(graph.producers).intersection(graph.outputs)
+    needed = set(graph.producers).intersection(map(graph.resolve, graph.outputs))
     for node in reversed(graph.nodes):
         if isinstance(node.layer, Loss):
             needed.update(node.inputs[:1])

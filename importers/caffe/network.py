@@ -11,6 +11,7 @@ import numpy as np
 from jaxdnn.errors import FileError, GraphError, JaxdnnWarning, ParseError, WeightsError, located, some
 from jaxdnn.importers import textproto
 from jaxdnn.importers.caffe import rules as _rules  # noqa: F401  (registers all rules)
+from jaxdnn.importers.caffe.blobs import Blobs
 from jaxdnn.importers.caffe.fields import Fields, checked_dimensions, dimensions
 from jaxdnn.importers.caffe.finish import finish_graph
 from jaxdnn.importers.caffe.phase import is_kept, net_state
@@ -79,22 +80,19 @@ def _parse(path: str) -> Message:
 
 
 class _Importer:
-    """Keeps track of which value a blob's name stands for while layers are read in order."""
+    """Turns layers into nodes, one by one in the file's order."""
 
     def __init__(self, net: Message, path: str, stored: list[StoredLayer] | None) -> None:
         self.builder = CaffeBuilder()
         self._path = path
-        self._blobs: dict[str, str] = {}
-        self._available: dict[str, None] = {}
-        self._produced_by: dict[str, str] = {}
+        self._blobs = Blobs(self.builder, _all_tops(net))
         self._stored: dict[str, list[np.ndarray]] = {layer.name: layer.blobs for layer in stored or ()}
         self._stored_order = {layer.name: index for index, layer in enumerate(stored or ())}
         self.used: set[str] = set()
-        self._all_tops = _all_tops(net)
         fields = Fields([net], "net", 1)
         self.name = fields.string("name") or basename(path)
         for name, shape in _legacy_inputs(net):
-            self._produce("input", name, self.builder.input(name, shape))
+            self._blobs.write_input(name, self.builder.input(name, shape))
 
     def add(self, layer: Message) -> None:
         """Import one layer.
@@ -133,42 +131,16 @@ class _Importer:
     def _add(self, source: LayerSource) -> None:
         if not source.type:
             raise ParseError("has no type")
-        for bottom in source.bottoms:
-            if bottom not in self._blobs:
-                raise GraphError(self._why_unknown(bottom, source.fields.line))
+        inputs = self._blobs.read(source)
         self.builder.origin = f"{self._path}:{source.fields.line}"
         rule = RULES.get(source.type)
         if rule is None:
-            values = custom(self.builder, source, tuple(self._blobs[name] for name in source.bottoms))
+            values = custom(self.builder, source, inputs)
         else:
             rule.check(source)
-            values = rule.function(self.builder, source, tuple(self._blobs[name] for name in source.bottoms))
+            values = rule.function(self.builder, source, inputs)
             self._report_leftovers(source)
-        for bottom in source.bottoms:
-            self._available.pop(bottom, None)
-        # A loss layer may lack its top; Caffe then adds an anonymous one. A layer left out has no values.
-        tops = (source.tops or (source.name,)) if values else ()
-        for index, (top, value) in enumerate(zip(tops, values, strict=True)):
-            in_place = index < len(source.bottoms) and source.bottoms[index] == top
-            if top in self._blobs and not in_place:
-                raise GraphError(f"blob {top!r} is also produced by {self._produced_by[top]} (not in place)")
-            self._produce(f"layer {source.name!r}", top, value)
-
-    def _produce(self, producer: str, blob: str, value: str) -> None:
-        self._blobs[blob] = value
-        self._available[blob] = None
-        self._produced_by[blob] = producer
-
-    def _why_unknown(self, bottom: str, line: int) -> str:
-        producer = self._all_tops.get(bottom)
-        if producer is None:
-            return f"bottom {bottom!r} is not produced by any layer"
-        if producer < line:
-            return f"bottom {bottom!r} is produced only by a layer that testing leaves out (line {producer})"
-        return (
-            f"bottom {bottom!r} is produced only by a later layer (line {producer}): "
-            "the layers are out of order or form a cycle"
-        )
+        self._blobs.write(source, values)
 
     def _report_leftovers(self, source: LayerSource) -> None:
         for name, line, similar in source.fields.leftovers():
@@ -186,8 +158,8 @@ class _Importer:
         source = Source("caffe", files, self.builder.preprocessing)
         if not self.builder.nodes:
             raise GraphError("no layer is left for the phase TEST")
-        model = self.builder.model(self.name, tuple(self._available), source)
-        return replace(model, graph=finish_graph(model.graph, self._blobs))
+        model = self.builder.model(self.name, tuple(self._blobs.available), source)
+        return replace(model, graph=finish_graph(model.graph, self._blobs.values))
 
 
 def _legacy_inputs(net: Message) -> list[tuple[str, tuple[int, ...] | None]]:

@@ -38,7 +38,8 @@ def is_kept(layer: Message, state: NetState) -> bool:
     view = Fields([layer], "layer", layer.line)
     include, exclude = view.messages("include"), view.messages("exclude")
     if include and exclude:
-        raise GraphError("has both include and exclude rules", line=layer.line)
+        name = view.string("name", "")
+        raise GraphError("has both include and exclude rules", line=layer.line, layer=repr(name))
     if include:
         return any(_meets(rule, state) for rule in include)
     return not any(_meets(rule, state) for rule in exclude)

@@ -107,7 +107,7 @@ class CaffeBuilder(Builder):
             the parameter reference of each slot; layers that share a parameter get the same one.
 
         Raises:
-            WeightsError: the file holds another number of blobs.
+            WeightsError: the file holds another number of blobs, or numbers that are not finite.
         """
         if source.blobs is not None and len(source.blobs) != len(fillers):
             raise WeightsError(
@@ -117,6 +117,7 @@ class CaffeBuilder(Builder):
         references = {}
         for index, (slot, filler) in enumerate(fillers.items()):
             blob = None if source.blobs is None else source.blobs[index]
+            _require_finite(slot, blob)
             shared = source.shared[index] if index < len(source.shared) else ""
             reference = f"{source.name}/{slot}"
             if shared:
@@ -126,6 +127,16 @@ class CaffeBuilder(Builder):
             self._order[reference] = source.order
             references[slot] = self.param(*split_reference(reference), blob, filler)
         return references
+
+
+def _require_finite(slot: str, blob: np.ndarray | None) -> None:
+    # One pass without a temporary: a sum is finite unless an element is not (or elements are absurdly large).
+    if blob is not None and not np.isfinite(blob.sum(dtype=np.float32)):
+        count = blob.size - np.count_nonzero(np.isfinite(blob))
+        if count:
+            raise WeightsError(
+                f"{slot} holds {count} values in the weights file that are not finite: it is damaged"
+            )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,20 +37,18 @@ def save_weights(net: NetLike, path: str | os.PathLike[str]) -> None:
         path: of the file to write.
     """
     target = Path(path)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
-        try:
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        with partial.open("wb") as file:
             file.write(NetParameter(name=net.graph.name).SerializeToString())
-            written: set[str] = set()
             for node in net.graph.nodes:
-                if node.params and node.name not in written:
-                    written.add(node.name)
+                if node.params:
                     layer = LayerParameter(name=node.name, blobs=map(_blob, _arrays(node, net.params)))
                     # One layer at a time: what is appended to a message is merged into it.
                     file.write(NetParameter(layer=[layer]).SerializeToString())
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    os.replace(file.name, target)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _arrays(node: Node, params: Mapping[str, Mapping[str, Any]]) -> list[np.ndarray]:

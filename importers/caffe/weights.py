@@ -22,6 +22,7 @@ _V0_LAYER, _V0_NAME, _V0_BLOBS = 1, 1, 50
 _LEGACY_DIMS = (1, 2, 3, 4)
 _DATA, _SHAPE, _DOUBLE_DATA, _RAW_TYPE, _RAW_DATA = 5, 7, 8, 10, 12
 _RAW_TYPES = ("<f8", "<f4", "<f2", "<i4", "<u4")
+_MAX_AXES = 32
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class _Reader:
         stored = sum(array.size for array in arrays)
         if shape is None:
             shape = (stored,)
-        if min(shape, default=1) < 0 or math.prod(shape) >= 2**31:
-            raise ParseError(f"its shape {'x'.join(map(str, shape))} is absurd")
+        if min(shape, default=1) < 0 or math.prod(shape) >= 2**31 or len(shape) > _MAX_AXES:
+            raise ParseError(f"its shape {'x'.join(map(str, shape[:_MAX_AXES]))} is absurd")
         if math.prod(shape) != stored:
             raise ParseError(f"its shape says {math.prod(shape)} values, {stored or 'none'} stored")
         array = arrays[0] if len(arrays) == 1 else np.concatenate([np.zeros(0, "<f4"), *arrays])
@@ -137,6 +138,8 @@ class _Reader:
     def _array(self, field: wire.WireField, dtype: str) -> np.ndarray:
         """Return a payload's numbers, doubles as float32."""
         item = np.dtype(dtype).itemsize
+        if field.wire_type not in (wire.BYTES, {4: wire.FIXED32, 8: wire.FIXED64}.get(item)):
+            raise ParseError(f"damaged: wire type {field.wire_type} for values of {item} bytes")
         if field.wire_type == wire.BYTES:
             size = field.end - field.start
             if size % item:
@@ -147,4 +150,7 @@ class _Reader:
             bytes_ = np.frombuffer(self._buffer, np.uint8, field.end - field.start, field.start)
             strided = np.lib.stride_tricks.as_strided(bytes_, (field.value, item), (field.stride, 1))
             array = np.ascontiguousarray(strided).view(dtype).reshape(-1)
-        return array if item <= 4 and array.dtype.kind == "f" else array.astype("<f4")
+        if item <= 4 and array.dtype.kind == "f":
+            return array
+        with np.errstate(over="ignore", invalid="ignore"):
+            return array.astype("<f4")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from jaxdnn.errors import GraphError, ShapeError
 from jaxdnn.importers.builder import Builder
 from jaxdnn.importers.darknet.cfg import Section
-from jaxdnn.importers.darknet.weights import StoredArray
+from jaxdnn.importers.darknet.weights import StoredArray, Swapped
 from jaxdnn.ir import Initializer
 from jaxdnn.layers.base import Layer, Shape, dims
+from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.shape import Reshape
 
 MAX_ELEMENTS = 2**31 - 1
@@ -128,6 +129,12 @@ class DarknetBuilder(Builder):
         layer = Reshape(shape=(-1,), axis=1)
         return self.emit(layer, x, shape=(x.size, 1, 1), name=self.name("flatten"), flat=True)
 
+    def pool(self, layer: Pool, x: Output, name: str) -> Output:
+        """Add a pool of an image."""
+        x = self.image(x)
+        size = [window.count for window in layer.windows((1, *x.shape))]
+        return self.emit(layer, x, shape=(x.shape[0], size[0], size[1]), name=name)
+
     def layer(self, section: Section, key: str, number: int) -> Output:
         """Return what another section yields.
 
@@ -145,16 +152,32 @@ class DarknetBuilder(Builder):
             raise GraphError(message, line=section.error(key, message).line)
         return self.layers[index]
 
-    def stored(self, owner: str, slot: str, shape: Shape, initializer: Initializer | None) -> str:
+    def stored(
+        self,
+        owner: str,
+        slot: str,
+        shape: Shape,
+        initializer: Initializer,
+        *,
+        swapped: Swapped = "never",
+        present: bool = True,
+    ) -> str:
         """Record an array that the weights file holds next; return the parameter's reference.
+
+        Args:
+            owner, slot: of the parameter.
+            shape: of the parameter.
+            initializer: what fills it where no file does.
+            swapped: see :class:`~jaxdnn.importers.darknet.weights.StoredArray`.
+            present: whether the file holds it at all.
 
         Raises:
             ShapeError: the array is absurdly large.
         """
         if math.prod(shape) > MAX_ELEMENTS:
             raise ShapeError(f"its {slot} of {dims(shape)} has more than {MAX_ELEMENTS} elements")
-        if self._stores:
-            self.arrays.append(StoredArray(owner, slot, shape, self.place))
+        if present and self._stores:
+            self.arrays.append(StoredArray(owner, slot, shape, self.place, swapped))
         return self.param(owner, slot, initializer=initializer)
 
     def unused(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from jaxdnn.errors import FileError, WeightsError, located
 from jaxdnn.importers.files import aligned_empty, kind_of, read_head, read_into
 from jaxdnn.layers.base import Shape
 
+Swapped = Literal["never", "old", "always"]
 Params = dict[str, dict[str, np.ndarray]]
 
 
@@ -34,7 +35,7 @@ class StoredArray:
     slot: str
     shape: Shape
     place: str
-    swapped: Literal["never", "old", "always"] = "never"
+    swapped: Swapped = "never"
 
     @property
     def size(self) -> int:

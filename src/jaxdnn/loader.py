@@ -56,9 +56,9 @@ def load(
     """
     paths = [os.fspath(path) for path in (model, weights) if path is not None]
     imported = load_model(paths, format=format, stages=tuple(stages), level=level)
-    imported = _with_shapes(imported, input_shapes or {})
     if inputs is not None or outputs is not None:
         imported = extract(imported, inputs=inputs, outputs=outputs)
+    imported = _with_shapes(imported, input_shapes or {})
     return Net.from_model(imported, policy=policy, custom_layers=custom_layers, key=key)
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import InputError
+from jaxdnn.errors import InputError, located
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
 from jaxdnn.lowering import Inferred, Program, Spec, infer
@@ -65,6 +65,17 @@ class Net:
         Raises:
             JaxdnnError: the graph, the shapes or the weights are not legal.
         """
+        with located(file=next(iter(model.source.files), None)):
+            return cls._from_model(model, policy, custom_layers, key)
+
+    @classmethod
+    def _from_model(
+        cls,
+        model: Model,
+        policy: str | Policy,
+        custom_layers: Mapping[str, Callable[..., Any]] | None,
+        key: jax.Array | None,
+    ) -> Net:
         verify(model.graph)
         program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
         inferred = infer(program, _stated_inputs(model.graph), stored_shapes(model.params))
@@ -116,7 +127,7 @@ class Net:
     @property
     def outputs(self) -> dict[str, Spec]:
         """Name, shape and dtype of each output, for the input sizes that the file states."""
-        return {name: self.inferred.values[name] for name in self.graph.outputs}
+        return {name: self.inferred.values[self.graph.resolve(name)] for name in self.graph.outputs}
 
     def __call__(
         self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any
@@ -136,10 +147,10 @@ class Net:
             ShapeError: the layers cannot compute on inputs of these shapes.
         """
         feeds = self._feeds(x, inputs)
-        names = self._names(feeds, outputs)
         require_complete(list(self.missing))
-        values = self.program.jitted(tuple(dict.fromkeys(names.values())))(self.params, feeds)
-        return {name: trim(values[value]) for name, value in names.items()}
+        names = self._names(feeds, outputs)
+        values = self.program.jitted(names)(self.params, feeds)
+        return {name: trim(values[name]) for name in names}
 
     def apply(
         self, params: Params, inputs: Mapping[str, Any] | Any, *, outputs: Iterable[str] | None = None
@@ -155,9 +166,7 @@ class Net:
             arrays by output name; :class:`~jaxdnn.Padded` where a size depends on the data.
         """
         feeds = self._feeds(inputs, {})
-        names = self._names(feeds, outputs)
-        values = self.program(params, feeds, tuple(dict.fromkeys(names.values())))
-        return {name: values[value] for name, value in names.items()}
+        return self.program(params, feeds, self._names(feeds, outputs))
 
     def replace(self, *, params: Params | None = None, policy: str | Policy | None = None) -> Net:
         """Return a net with other parameters or another dtype policy.
@@ -207,13 +216,13 @@ class Net:
                 raise InputError(f"input {value.name!r} of {self.name!r} is missing")
         return {name: _as_input(known[name], array) for name, array in feeds.items()}
 
-    def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> dict[str, str]:
-        """Map the names that the caller uses to names of values."""
+    def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> tuple[str, ...]:
         if outputs is None:
-            return {name: name for name in self.program.default_outputs(feeds)}
-        if isinstance(outputs, str):
-            outputs = (outputs,)
-        return {name: self.graph.resolve(name) for name in outputs}
+            return self.program.default_outputs(feeds)
+        names = (outputs,) if isinstance(outputs, str) else tuple(dict.fromkeys(outputs))
+        for name in names:
+            self.graph.resolve(name)  # an unknown name is an error before anything is traced
+        return names
 
 
 def _as_input(value: Any, array: Any) -> Any:
@@ -221,12 +230,21 @@ def _as_input(value: Any, array: Any) -> Any:
         array = np.asarray(array)
         if array.dtype == object or array.dtype.kind in "USMm":
             raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
-    if value.shape is not None and not value.optional and array.ndim != len(value.shape):
+    if value.shape is not None and array.ndim != len(value.shape):
+        array = _match_rank(array, len(value.shape))
+    if value.shape is not None and array.ndim != len(value.shape):
         raise InputError(
             f"input {value.name!r} has {len(value.shape)} axes ({Spec(value.shape, value.dtype)}), "
             f"got an array of shape {tuple(array.shape)}"
         )
     return array if array.dtype == value.dtype else array.astype(value.dtype)
+
+
+def _match_rank(array: Any, rank: int) -> Any:
+    """Drop trailing axes of size 1: old files write labels as (N, 1, 1, 1), new ones as (N,)."""
+    while array.ndim > rank and array.shape[-1] == 1:
+        array = array[..., 0]
+    return array
 
 
 def _stated_inputs(graph: Graph) -> dict[str, Spec]:

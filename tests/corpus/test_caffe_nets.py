@@ -7,10 +7,10 @@ import cv2
 import jax
 import numpy as np
 import pytest
-from support.shared import shared_folder
 
 import jaxdnn
 from jaxdnn.importers.caffe import save_weights
+from support.shared import shared_folder
 
 MODELS = shared_folder()
 PROTOTXTS = sorted(MODELS.glob("nets/caffe/*.prototxt")) if MODELS else []

@@ -3,21 +3,17 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
-from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal, YoloDecode
+from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal
 from support.layer import assert_close, net_of, run
 from support.nms import reference_nms
 
 
 def planes(*shape):
     return np.zeros(shape, np.float32)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 @given(st.data())
@@ -94,10 +90,11 @@ def detector_inputs(rng, batch, priors, classes, boxes_per_prior, ties=False):
     prior = np.stack([boxes.ravel(), rng.random(4 * priors) * 0.2 + 0.1])[None]
     location = rng.standard_normal((batch, priors * boxes_per_prior * 4)) * 0.5
     confidence = rng.random((batch, priors * classes))
-    confidence = np.round(confidence, 1) if ties else confidence
+    confidence = np.round(confidence * 8) / 8 if ties else confidence
     return tuple(array.astype(np.float32) for array in (location, confidence, prior))
 
 
+@settings(max_examples=12)  # each one is compiled
 @given(st.data())
 def test_detection_output(data):
     classes = data.draw(st.integers(2, 4))
@@ -108,7 +105,7 @@ def test_detection_output(data):
         code=data.draw(st.sampled_from(["corner", "center_size", "corner_size"])),
         variance_in_target=data.draw(st.booleans()),
         clip=data.draw(st.booleans()),
-        confidence_threshold=data.draw(st.sampled_from([-np.inf, 0.3, 0.9])),
+        confidence_threshold=data.draw(st.sampled_from([-np.inf, 0.25, 0.875])),
         nms_threshold=data.draw(st.sampled_from([0.1, 0.45, 0.8])),
         eta=data.draw(st.sampled_from([1.0, 0.8])),
         top_k=data.draw(st.sampled_from([None, 4, 100])),
@@ -145,7 +142,7 @@ def test_a_score_equal_to_the_threshold_does_not_count():
 
 def test_padding_rows_are_minus_one():
     inputs = detector_inputs(np.random.default_rng(0), 2, 6, 3, 1)
-    net = net_of(DetectionOutput(classes=3, keep_top_k=5, confidence_threshold=0.5), *inputs)
+    net = net_of(DetectionOutput(classes=3, keep_top_k=5, confidence_threshold=0.75), *inputs)
     got = net.apply({}, {f"x{i}": x for i, x in enumerate(inputs)})["y0"]
     assert got.shape == (1, 1, 10, 7)
     assert 0 < int(got.count) < 10
@@ -168,7 +165,7 @@ def test_detection_output_shapes_that_do_not_fit():
 def test_detection_output_attributes():
     with pytest.raises(LayerError, match="top_k must be at least 1, got 0"):
         DetectionOutput(classes=2, top_k=0)
-    with pytest.raises(LayerError, match="eta must be above 0 and at most 1, got 1.5"):
+    with pytest.raises(LayerError, match="eta must be above 0 and at most 1"):
         DetectionOutput(classes=2, eta=1.5)
     with pytest.raises(LayerError, match="background 2 is not one of 2 classes"):
         DetectionOutput(classes=2, background=2)
@@ -201,6 +198,7 @@ def reference_proposals(layer, scores, deltas, image):
     return [(boxes[k], found[k][0]) for k in kept]
 
 
+@settings(max_examples=12)  # each one is compiled
 @given(st.data())
 def test_proposal(data):
     layer = Proposal(
@@ -253,51 +251,3 @@ def test_anchors_must_be_given():
         PriorBox(sizes=())
     with pytest.raises(LayerError, match="step must be positive"):
         PriorBox(sizes=((1, 1),), step=(0, 1))
-
-
-def reference_yolo(layer, x):
-    batch, _, rows, columns = x.shape
-    entries = 5 + layer.classes
-    unit_w, unit_h = layer.anchor_size or (columns, rows)
-    out = []
-    for n in range(batch):
-        for i in range(rows):
-            for j in range(columns):
-                for a, (anchor_w, anchor_h) in enumerate(layer.anchors):
-                    t = x[n, a * entries : (a + 1) * entries, i, j].astype(np.float64)
-                    activate = (lambda v: v) if layer.new_coords else sigmoid
-                    s = layer.scale_xy
-                    centre_x = (j + activate(t[0]) * s - (s - 1) / 2) / columns
-                    centre_y = (i + activate(t[1]) * s - (s - 1) / 2) / rows
-                    w, h = (2 * t[2:4]) ** 2 if layer.new_coords else np.exp(t[2:4])
-                    objectness = activate(t[4])
-                    softmax = np.exp(t[5:]) / np.exp(t[5:]).sum()
-                    classes = (softmax if layer.softmax else activate(t[5:])) * objectness
-                    classes[classes <= layer.threshold] = 0
-                    out.append([centre_x, centre_y, w * anchor_w / unit_w, h * anchor_h / unit_h, objectness])
-                    out[-1].extend(classes)
-    return np.reshape(out, (batch, -1, entries))
-
-
-@given(st.data())
-def test_yolo_decode(data):
-    layer = YoloDecode(
-        anchors=((1.5, 2.0), (3.0, 0.5), (4.0, 4.0))[: data.draw(st.integers(1, 3))],
-        classes=data.draw(st.integers(1, 3)),
-        anchor_size=data.draw(st.sampled_from([None, (64, 32)])),
-        softmax=data.draw(st.booleans()),
-        scale_xy=data.draw(st.sampled_from([1.0, 1.05, 2.0])),
-        new_coords=data.draw(st.booleans()),
-        threshold=data.draw(st.sampled_from([0.0, 0.2])),
-    )
-    shape = (data.draw(st.integers(1, 2)), len(layer.anchors) * (5 + layer.classes))
-    shape += (data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3)))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
-    x = rng.random(shape) if layer.new_coords else rng.standard_normal(shape)
-    x = x.astype(np.float32)
-    assert_close(run(layer, x), reference_yolo(layer, x))
-
-
-def test_yolo_channels_must_fit_the_anchors():
-    with pytest.raises(ShapeError, match="2 anchors of 8 values need 16 channels, got 15"):
-        run(YoloDecode(anchors=((1, 1), (2, 2)), classes=3), planes(1, 15, 2, 2))

@@ -20,7 +20,7 @@ def random(seed, *shape):
 
 
 def reference_correlation(layer, a, b):
-    n, channels, *sizes = a.shape
+    n, _, *sizes = a.shape
     grow = 20
     a, b = (np.pad(x, [(0, 0), (0, 0), (grow, grow), (grow, grow)]) for x in (a, b))
     out = [
@@ -54,7 +54,12 @@ def correlations(draw):
         margin=(draw(st.integers(0, 2)), draw(st.integers(0, 2))),
         similarity=draw(st.sampled_from(["product", "absolute_difference"])),
     )
-    shape = (draw(st.integers(1, 2)), draw(st.integers(1, 3)), draw(st.integers(7, 9)), draw(st.integers(7, 9)))
+    shape = (
+        draw(st.integers(1, 2)),
+        draw(st.integers(1, 3)),
+        draw(st.integers(7, 9)),
+        draw(st.integers(7, 9)),
+    )
     return layer, random(draw(SEEDS), *shape), random(draw(SEEDS), *shape)
 
 
@@ -156,7 +161,11 @@ def test_subtract_mean():
 @pytest.mark.parametrize(
     ("layer", "shapes", "message"),
     [
-        (Correlation(vertical=(0,), horizontal=(0,)), [(1, 1, 2, 2), (1, 1, 2, 3)], "is 1x1x2x2, the other 1"),
+        (
+            Correlation(vertical=(0,), horizontal=(0,)),
+            [(1, 1, 2, 2), (1, 1, 2, 3)],
+            "is 1x1x2x2, the other 1",
+        ),
         (Correlation(vertical=(0,), horizontal=(0,)), [(1, 2), (1, 2)], "takes pictures NxCxHxW, got 1x2"),
         (
             Correlation(vertical=(0,), horizontal=(0,), margin=(2, 0)),

@@ -69,6 +69,7 @@ def cases(draw):
     return x, {"kernel": kernel, "stride": stride, "padding": padding, "rounding": rounding}
 
 
+@settings(max_examples=15)  # two programs each
 @given(cases())
 def test_max_and_its_indices(case):
     x, options = case
@@ -221,6 +222,8 @@ def test_max_unpool_refuses():
         run(MaxUnpool(), x, x[..., 0])
     with pytest.raises(ShapeError, match="is not positive"):
         run(MaxUnpool(padding=1), x, x)
+    with pytest.raises(ShapeError, match="output 1000000x1000000 is absurdly large"):
+        run(MaxUnpool(size=10**6), x, x)
     with pytest.raises(ShapeError, match="an output like 1x1x2 does not fit"):
         run(MaxUnpool(), x, x, x[..., 0])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
@@ -66,6 +66,7 @@ def check(layer, options, inputs, weights, y, final):
         assert_close(part, want)
 
 
+@settings(max_examples=12)
 @given(cases(states=2), st.permutations("ifog"))
 def test_lstm(case, gates):
     random, options, inputs = case
@@ -80,6 +81,7 @@ def test_lstm(case, gates):
     check(layer, options, inputs, weights, *reference(options, inputs, weights, 2, step))
 
 
+@settings(max_examples=12)
 @given(cases(states=1), st.booleans())
 def test_rnn(case, output_layer):
     random, options, inputs = case
@@ -95,6 +97,7 @@ def test_rnn(case, output_layer):
     check(layer, options, inputs, weights, y, final)
 
 
+@settings(max_examples=12)
 @given(
     cases(states=1),
     st.permutations("zrg"),

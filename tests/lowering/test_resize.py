@@ -6,7 +6,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
@@ -171,6 +171,7 @@ def reference_crop_and_resize(images, boxes, index, size, mode, outside):
 counts = st.sampled_from([1, 2, 3, 5])
 
 
+@settings(max_examples=12)
 @given(sizes, sizes, counts, counts, st.sampled_from(["linear", "nearest"]), st.booleans())
 def test_crop_and_resize(h, w, out_h, out_w, mode, channels_last):
     rng = np.random.default_rng(h * w + out_h)

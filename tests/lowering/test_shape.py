@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, Padded, ShapeError
@@ -48,6 +48,7 @@ def with_size(shape, axis, size):
     return tuple(size if i == axis % len(shape) else n for i, n in enumerate(shape))
 
 
+@settings(max_examples=12)
 @given(shape_and_axis(), st.lists(st.integers(1, 3), min_size=1, max_size=3))
 def test_concat_and_slice_are_inverse(case, sizes):
     shape, axis = case
@@ -221,6 +222,7 @@ def test_gather():
     assert np.isnan(got[:, 1, 1]).all()
 
 
+@settings(max_examples=12)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=6))
 def test_filter(selector):
     a, b = numbered(len(selector), 2), numbered(len(selector), 1, 3)

@@ -11,7 +11,8 @@ from jaxdnn.importers.caffe.fields import Fields
 from jaxdnn.importers.caffe.registry import RULES, CaffeBuilder, LayerSource, rules
 from jaxdnn.importers.caffe.rules.custom import custom
 from jaxdnn.layers.base import require
-from jaxdnn.layers.detection import Box, DetectionOutput, Pair, PriorBox, Proposal, YoloDecode
+from jaxdnn.layers.detection import Box, DetectionOutput, Pair, PriorBox, Proposal
+from jaxdnn.layers.yolo import YoloDecode, YoloMap
 
 _RATIOS = (0.5, 1.0, 2.0)
 _SCALES = (8.0, 16.0, 32.0)
@@ -209,12 +210,12 @@ def region(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tup
     require(count == len(values) // 2, f"{count} boxes per cell are given, and {len(values) // 2} anchors")
     coords = p.uint("coords", 4)
     require(coords == 4, f"coords must be 4, got {coords}")
-    layer = YoloDecode(
-        anchors=tuple(zip(values[::2], values[1::2], strict=True)),
-        classes=p.uint("classes", 20),
-        softmax=p.boolean("softmax", True),
-    )
-    return b.emit(source, layer, inputs)
+    classes = p.uint("classes", 20)
+    scores = "softmax" if p.boolean("softmax", True) else "sigmoid"
+    activate = YoloMap(boxes=count, classes=classes, scores=scores)
+    activated = b.emit(source, activate, inputs, name=f"{source.name}/raw")
+    anchors = tuple(zip(values[::2], values[1::2], strict=True))
+    return b.emit(source, YoloDecode(anchors=anchors, classes=classes), activated)
 
 
 def _leave_to_user(

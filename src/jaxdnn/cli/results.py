@@ -128,7 +128,8 @@ class Numbers:
     def _statistics(self) -> dict[str, float]:
         values = self.array.astype(np.float64)
         functions: dict[str, Callable[[np.ndarray], Any]] = {"min": np.min, "max": np.max, "mean": np.mean}
-        return {n: float(f(values)) if values.size else math.nan for n, f in functions.items()}
+        with np.errstate(invalid="ignore"):  # of infinities
+            return {n: float(f(values)) if values.size else math.nan for n, f in functions.items()}
 
 
 Result = Classification | Detections | Numbers
@@ -147,7 +148,7 @@ def read_output(array: np.ndarray, fit: Fit, reading: Reading) -> Result:
     """
     if _holds_objects(array):
         return _read_objects(array.reshape(-1, 7), fit, reading)
-    vector = array.ravel()
+    vector = array.ravel().astype(np.float64)
     if vector.size < 2 or max(array.shape) != vector.size:
         return Numbers(array)
     distribution = bool(vector.min() >= 0) and abs(float(vector.sum()) - 1) < 1e-2

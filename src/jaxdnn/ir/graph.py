@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdnn.errors import InputError, some
 from jaxdnn.ir.initializer import Initializer
-from jaxdnn.layers.base import Layer
+from jaxdnn.layers.base import Layer, dims
 
 Params = Mapping[str, Mapping[str, Any]]
 """Parameters by owner and slot: ``{"conv1": {"weight": array, "bias": array}}``."""
@@ -32,6 +32,12 @@ class Value:
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
     optional: bool = False
+
+    @property
+    def text(self) -> str:
+        """Type and shape as people write them: ``float32[?, 3, 224, 224]``."""
+        sizes = ["..."] if self.shape is None else ["?" if size is None else str(size) for size in self.shape]
+        return f"{self.dtype}[{', '.join(sizes)}]"
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,9 @@ class Node:
         params = "".join(f", {slot}={reference}" for slot, reference in self.params.items())
         defaults = {name: spec.default for name, spec in type(self.layer).__dataclass_fields__.items()}
         attributes = ", ".join(
-            f"{name}={value!r}"
+            f"{name}={_text(value)}"
             for name, value in self.layer.attributes().items()
-            if value is not defaults[name] and value != defaults[name]
+            if isinstance(value, np.ndarray) or value != defaults[name]
         )
         call = f"{type(self.layer).__name__}({', '.join(self.inputs)}{params})"
         return f"{', '.join(self.outputs)} = {call}" + (f" {{{attributes}}}" if attributes else "")
@@ -72,14 +78,17 @@ class Graph:
     Attributes:
         name: the network's own name, or its file's.
         inputs: what a call feeds.
-        outputs: the values that a call returns by default.
+        outputs: the names that a call returns by default, of values or aliases.
         nodes: in topological order.
+        aliases: further names of values. An alias hides a value of the same name: where layers work in place on
+            an input, the input's name stands for their result.
     """
 
     name: str
     inputs: tuple[Value, ...]
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def producers(self) -> dict[str, Node]:
@@ -92,7 +101,7 @@ class Graph:
         return (*(value.name for value in self.inputs), *self.producers)
 
     def resolve(self, name: str) -> str:
-        """Return the value that a user means by a name: a value's own name, or that of a layer.
+        """Return the value that a user means by a name: an alias, a value's own name, or that of a layer.
 
         A layer's name stands for its first output. Where a value and a layer have the same name and
         differ (a layer that works in place), the value wins.
@@ -100,6 +109,8 @@ class Graph:
         Raises:
             InputError: nothing has that name.
         """
+        if name in self.aliases:
+            return self.aliases[name]
         if name in self._value_set:
             return name
         for node in self.nodes:
@@ -112,7 +123,7 @@ class Graph:
         return frozenset(self.values)
 
     def __str__(self) -> str:
-        inputs = ", ".join(f"{v.name}: {v.dtype}{list(v.shape or ('...',))}" for v in self.inputs)
+        inputs = ", ".join(f"{value.name}: {value.text}" for value in self.inputs)
         lines = [f"graph {self.name!r} ({inputs}) -> ({', '.join(self.outputs)})"]
         return "\n".join([*lines, *(f"  {node}" for node in self.nodes)])
 
@@ -147,6 +158,13 @@ class Model:
     params: Mapping[str, Mapping[str, np.ndarray]]
     source: Source
     initializers: Mapping[str, Initializer] = field(default_factory=dict)
+
+
+def _text(attribute: object) -> str:
+    """Return an attribute's value for a node's text; arrays are too long for that."""
+    if isinstance(attribute, np.ndarray):
+        return f"{attribute.dtype}[{dims(attribute.shape)}]"
+    return repr(attribute)
 
 
 def split_reference(reference: str) -> tuple[str, str]:

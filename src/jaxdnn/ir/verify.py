@@ -12,7 +12,7 @@ def verify(graph: Graph) -> None:
     """Check the graph's invariants.
 
     Every node and every value has a unique name; a node reads only inputs and values of earlier nodes
-    (topological order, hence no cycle); the outputs exist; each parameter reference is ``owner/slot``.
+    (topological order, hence no cycle); outputs and aliases exist; each parameter reference is ``owner/slot``.
 
     Raises:
         GraphError: an invariant does not hold.
@@ -38,6 +38,9 @@ def verify(graph: Graph) -> None:
         for slot, reference in node.params.items():
             if not all(split_reference(reference)):
                 raise GraphError(f"slot {slot!r} refers to {reference!r}, not to owner/slot", layer=where)
-    for name in graph.outputs:
+    for alias, name in graph.aliases.items():
         if name not in known:
+            raise GraphError(f"alias {alias!r} of {name!r} in graph {graph.name!r}: no layer produces that")
+    for name in graph.outputs:
+        if graph.aliases.get(name, name) not in known:
             raise GraphError(f"output {name!r} of graph {graph.name!r} is produced by no layer")

@@ -33,7 +33,8 @@ def extract(
         InputError: a name is unknown, or an output depends on an input that is not among ``inputs``.
     """
     graph = model.graph
-    ends = tuple(graph.resolve(name) for name in (graph.outputs if outputs is None else outputs))
+    ends = graph.outputs if outputs is None else tuple(outputs)
+    aliases = {**graph.aliases, **{name: graph.resolve(name) for name in ends}}
     starts = graph.inputs
     if inputs is not None:
         known = {value.name: value for value in graph.inputs}
@@ -41,8 +42,11 @@ def extract(
         starts = tuple(known.get(name, Value(name)) for name in names)
     fed = {value.name for value in starts}
     nodes = tuple(node for node in graph.nodes if not fed.intersection(node.outputs))
-    result = prune(replace(model, graph=replace(graph, inputs=starts, outputs=ends, nodes=nodes)))
-    needed = {name for node in result.graph.nodes for name in node.inputs} | set(ends)
+    aliases = {alias: name for alias, name in aliases.items() if alias != name}
+    cut = replace(graph, inputs=starts, outputs=ends, nodes=nodes, aliases=aliases)
+    result = prune(replace(model, graph=cut))
+    needed = {name for node in result.graph.nodes for name in node.inputs}
+    needed.update(cut.resolve(name) for name in ends)
     produced = fed.union(*(node.outputs for node in result.graph.nodes))
     if needed - produced:
         raise InputError(

@@ -21,13 +21,14 @@ def prune(model: Model) -> Model:
         graph 'n' (x) -> (b)
           b = Sigmoid(x)
     """
-    alive = set(model.graph.outputs)
+    graph = model.graph
+    alive = {graph.resolve(name) for name in graph.outputs}
     nodes = []
-    for node in reversed(model.graph.nodes):
+    for node in reversed(graph.nodes):
         if alive.intersection(node.outputs):
             alive.update(node.inputs)
             nodes.append(node)
-    if len(nodes) == len(model.graph.nodes):
+    if len(nodes) == len(graph.nodes):
         return model
     used: dict[str, set[str]] = {}
     for node in nodes:
@@ -39,4 +40,6 @@ def prune(model: Model) -> Model:
         for owner, slots in model.params.items()
         if owner in used
     }
-    return replace(model, graph=replace(model.graph, nodes=tuple(nodes[::-1])), params=params)
+    values = {value.name for value in graph.inputs}.union(*(node.outputs for node in nodes))
+    aliases = {alias: name for alias, name in graph.aliases.items() if name in values}
+    return replace(model, graph=replace(graph, nodes=tuple(nodes[::-1]), aliases=aliases), params=params)
