@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import re
 
-from jaxdnn.errors import FileError, InputError
+from jaxdnn.errors import InputError
 from jaxdnn.importers.files import kind_of, read_head
 from jaxdnn.ir import Model
 
-FORMATS = ("caffe",)
+FORMATS = ("caffe", "darknet")
+COMPATIBLE = (None, "opencv")
+
+_SECTION = re.compile(rb"(\xef\xbb\xbf)?(\s|[#;][^\n]*\n)*\[[A-Za-z_ \t]+\]")
 
 
 def load_model(
-    paths: list[str], *, format: str | None = None, stages: tuple[str, ...] = (), level: int = 0
+    paths: list[str],
+    *,
+    format: str | None = None,
+    compat: str | None = None,
+    partial: bool = False,
+    stages: tuple[str, ...] = (),
+    level: int = 0,
 ) -> Model:
     """Read a model from one or two files, given in either order.
 
     Args:
         paths: the description and, where the format has it apart, the weights.
         format: one of :data:`FORMATS`; by default found out.
+        compat: one of :data:`COMPATIBLE`: whose numerics count where OpenCV's differ from the format's own.
+        partial: whether Darknet's weights may end behind any layer.
         stages, level: Caffe's NetState.
 
     Raises:
@@ -26,18 +37,22 @@ def load_model(
     """
     heads = {path: read_head(path) for path in paths}
     format = format or _sniff(heads)
+    if compat not in COMPATIBLE:
+        raise InputError(f"compat {compat!r} is unknown; the one choice is 'opencv'")
     if format == "caffe":
         from jaxdnn.importers import caffe
 
         return caffe.load_model(*_description_first(heads), stages=stages, level=level)
+    if format == "darknet":
+        from jaxdnn.importers import darknet
+
+        return darknet.load_model(*_description_first(heads), compat=compat, partial=partial)
     raise InputError(f"format {format!r} is unknown; the formats are {', '.join(FORMATS)}")
 
 
 def _sniff(heads: dict[str, bytes]) -> str:
-    for path, head in heads.items():
-        if kind_of(head) == "text" and re.match(rb"(\s|[#;][^\n]*\n)*\[[A-Za-z_]+\]", head):
-            raise FileError("this looks like a Darknet cfg, which cannot be imported yet", file=path)
-    return "caffe"
+    cfg = any(kind_of(head) == "text" and _SECTION.match(head) for head in heads.values())
+    return "darknet" if cfg else "caffe"
 
 
 def _description_first(heads: dict[str, bytes]) -> list[str]:

@@ -32,12 +32,18 @@ class Builder:
         """The nodes so far."""
         return self._nodes
 
-    def input(self, name: str, shape: tuple[int | None, ...] | None, dtype: str = "float32") -> str:
+    def input(
+        self,
+        name: str,
+        shape: tuple[int | None, ...] | None,
+        dtype: str = "float32",
+        default: float | None = None,
+    ) -> str:
         """Add an input of the graph and return its value name."""
         if name in self._value_names:
             raise GraphError(f"input {name!r} is declared twice")
         self._value_names.add(name)
-        self._inputs.append(Value(name, shape, dtype))
+        self._inputs.append(Value(name, shape, dtype, default is not None, default))
         return name
 
     def add(

@@ -196,6 +196,22 @@ class Softmax(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupedSoftmax(Layer):
+    """A softmax over each of several consecutive runs of one axis.
+
+    Attributes:
+        groups: lengths of the runs; they add up to the size of the axis.
+        axis: the axis that is cut into runs.
+    """
+
+    groups: tuple[int, ...]
+    axis: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least(1, groups=self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogSoftmax(Layer):
     """``y = x - log(sum of exp(x) along axis)``, without overflow.
 

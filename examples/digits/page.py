@@ -8,6 +8,8 @@ from PIL import Image, ImageFilter
 SIDE = 16
 """Width and height of the network's input."""
 CELL = 64
+PITCH = 72, 100
+"""Horizontal and vertical distance of the digits on a page."""
 INK = 60
 """How much darker than the paper a pixel must be to count as ink."""
 
@@ -35,11 +37,12 @@ def draw_digit(pixels: np.ndarray, rng: np.random.Generator) -> Image.Image:
 def draw_page(digits: list[np.ndarray], columns: int, rng: np.random.Generator) -> Image.Image:
     """Return a grey page with the digits in lines, as a scanner would see it."""
     rows = -(-len(digits) // columns)
-    ink = np.zeros((rows * CELL + CELL, columns * CELL + CELL), np.float32)
+    across, down = PITCH
+    ink = np.zeros((rows * down + CELL, columns * across + CELL), np.float32)
     for index, pixels in enumerate(digits):
         row, column = divmod(index, columns)
-        top = CELL // 2 + row * CELL + int(rng.integers(-3, 4))
-        left = CELL // 2 + column * CELL + int(rng.integers(-3, 4))
+        top = CELL // 2 + row * down + int(rng.integers(0, 12))
+        left = CELL // 2 + column * across + int(rng.integers(-3, 4))
         cell = np.asarray(draw_digit(pixels, rng), np.float32) / 255
         ink[top : top + CELL, left : left + CELL] = np.maximum(ink[top : top + CELL, left : left + CELL], cell)
     shade = np.linspace(240, 224, ink.shape[1])[None] + rng.normal(0, 3, ink.shape)

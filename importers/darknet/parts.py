@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jaxdnn.importers.darknet.cfg import Section
 from jaxdnn.importers.darknet.registry import ONES, ZEROS, DarknetBuilder, Output
+from jaxdnn.importers.darknet.weights import Swapped
 from jaxdnn.ir import Initializer
 from jaxdnn.layers.binary_convolution import BinaryConv
 from jaxdnn.layers.convolution import Conv, conv_output_size
@@ -78,49 +79,58 @@ class Convolution:
         )
 
 
+def conv_params(
+    b: DarknetBuilder, channels: int, convolution: Convolution, filters: int, *, name: str, norm: str
+) -> dict[str, str]:
+    """Record the arrays of a convolution and its batch norm.
+
+    Args:
+        b: the builder.
+        channels: of the input.
+        convolution: what the section states.
+        filters: how many.
+        name, norm: owners of the parameters.
+
+    Returns:
+        the references: the convolution's by slot, the batch norm's as ``norm/slot``.
+    """
+    layer = convolution.layer(filters, bias=False)
+    shape = layer.param_shapes((1, channels, 1, 1))["weight"]
+    if convolution.batch_normalize:
+        references = norm_params(b, norm, filters, load_scales=convolution.load_scales)
+    else:
+        references = {"bias": b.stored(name, "bias", (filters,), ZEROS)}
+    swapped: Swapped = "always" if convolution.flipped else "never"
+    filler = uniform(math.prod(shape[1:]))
+    return references | {"weight": b.stored(name, "weight", shape, filler, swapped=swapped)}
+
+
 def convolve(
     b: DarknetBuilder,
     x: Output,
     convolution: Convolution,
     filters: int,
+    references: dict[str, str],
     *,
     name: str,
     norm: str,
-    shared: dict[str, str] | None = None,
-) -> tuple[Output, dict[str, str]]:
-    """Add a convolution, and its batch norm if it has one.
+) -> Output:
+    """Add a convolution, and a batch norm if there are parameters of one.
 
     Args:
         b: the builder.
         x: the input.
         convolution: what the section states.
         filters: how many.
+        references: the parameters, as :func:`conv_params` returns them.
         name, norm: of the two nodes.
-        shared: the parameters of another convolution, to be used instead of own ones.
-
-    Returns:
-        the output, and the parameter references: the convolution's by slot, the batch norm's as ``norm/slot``.
     """
     x = b.image(x)
-    batch_normalize = convolution.batch_normalize if shared is None else "norm/mean" in shared
-    layer = convolution.layer(filters, bias=not batch_normalize)
-    size = conv_output_size(layer, x.shape[1:])
-    references = shared or {}
-    if shared is None:
-        if batch_normalize:
-            references |= norm_params(b, norm, filters, load_scales=convolution.load_scales)
-        else:
-            references["bias"] = b.stored(name, "bias", (filters,), ZEROS)
-        shape = layer.param_shapes((1, *x.shape))["weight"]
-        swapped = "always" if convolution.flipped else "never"
-        references["weight"] = b.stored(
-            name, "weight", shape, uniform(math.prod(shape[1:])), swapped=swapped
-        )
-    own = {slot: reference for slot, reference in references.items() if not slot.startswith("norm/")}
-    y = b.emit(layer, x, shape=(filters, *size), name=name, params=own)
-    if batch_normalize:
-        y = batch_norm(b, y, references, norm)
-    return y, references
+    layer = convolution.layer(filters, bias="bias" in references)
+    shape = (filters, *conv_output_size(layer, x.shape[1:]))
+    params = {slot: reference for slot, reference in references.items() if "/" not in slot}
+    y = b.emit(layer, x, shape=shape, name=name, params=params)
+    return y if "bias" in references else batch_norm(b, y, references, norm)
 
 
 def connect(

@@ -12,6 +12,7 @@ from jaxdnn.importers.darknet.cfg import Section
 from jaxdnn.importers.darknet.weights import StoredArray, Swapped
 from jaxdnn.ir import Initializer
 from jaxdnn.layers.base import Layer, Shape, dims
+from jaxdnn.layers.elementwise import Identity
 from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.shape import Reshape
 
@@ -37,6 +38,11 @@ class Output:
     flat: bool = False
 
     @property
+    def sizes(self) -> Shape:
+        """The value's sizes behind the batch."""
+        return self.shape[:1] if self.flat else self.shape
+
+    @property
     def size(self) -> int:
         """Number of elements of one sample."""
         return math.prod(self.shape)
@@ -50,7 +56,7 @@ class DarknetBuilder(Builder):
 
     Attributes:
         opencv: whether OpenCV's numerics are wanted where it computes something else than Darknet.
-        network: width and height of the input picture.
+        picture: the network's input.
         folder: of the cfg, where files that it names are looked for.
         index: number of the section at hand.
         layers: what the sections so far yield; the input is not among them.
@@ -58,10 +64,11 @@ class DarknetBuilder(Builder):
         shared: the parameter references of each convolution by its number, for those that share them.
     """
 
-    def __init__(self, network: tuple[int, int], folder: str, *, opencv: bool) -> None:
+    def __init__(self, picture: Output, folder: str, *, opencv: bool) -> None:
         super().__init__()
         self.opencv = opencv
-        self.network = network
+        self.picture = picture
+        self.input(picture.value, (1, *picture.sizes))
         self.folder = folder
         self.index = 0
         self.place = ""
@@ -135,22 +142,31 @@ class DarknetBuilder(Builder):
         size = [window.count for window in layer.windows((1, *x.shape))]
         return self.emit(layer, x, shape=(x.shape[0], size[0], size[1]), name=name)
 
-    def layer(self, section: Section, key: str, number: int) -> Output:
-        """Return what another section yields.
+    def state(self, name: str, like: Output) -> Output:
+        """Add an input for a state of this layer, zero unless a call gives it."""
+        value = self.input(name, (1, *like.sizes), default=0.0)
+        return Output(value, like.shape, like.flat)
 
-        Args:
-            section: that names it.
-            key: the option that does.
-            number: of the other section; a negative one counts back from this one.
+    def next_state(self, state: Output, x: Output) -> None:
+        """Make a value the output that the next call takes as a state."""
+        next_ = self.emit(Identity(), x, shape=x.shape, name=f"{state.value}_next", flat=x.flat)
+        self.state_outputs.append(next_.value)
+
+    def sources(self, section: Section, key: str) -> list[Output]:
+        """Return what the sections yield that an option lists; a negative number counts back from this one.
 
         Raises:
-            GraphError: there is no such section before this one.
+            GraphError: there is no such section before this one, or none is listed.
         """
-        index = self.index + number if number < 0 else number
-        if not 0 <= index < self.index:
-            message = f"{key} {number} is layer {index}, which is not before layer {self.index}"
-            raise GraphError(message, line=section.error(key, message).line)
-        return self.layers[index]
+        numbers = section.integers(key)
+        if not numbers:
+            raise GraphError(f"{key} is missing: which layers does it take?")
+        indices = [self.index + number if number < 0 else number for number in numbers]
+        for number, index in zip(numbers, indices, strict=True):
+            if not 0 <= index < self.index:
+                line = section.options[key].line
+                raise GraphError(f"{key} {number} is layer {index}, not one before this", line=line)
+        return [self.layers[index] for index in indices]
 
     def stored(
         self,

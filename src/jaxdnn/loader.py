@@ -11,7 +11,7 @@ import jax
 
 from jaxdnn.errors import InputError
 from jaxdnn.importers import load_model
-from jaxdnn.ir import Model, Value
+from jaxdnn.ir import Model
 from jaxdnn.net import Net
 from jaxdnn.passes import extract
 from jaxdnn.policy import Policy
@@ -29,6 +29,8 @@ def load(
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     custom_layers: Mapping[str, Callable[..., Any]] | None = None,
     policy: str | Policy = "float32",
+    compat: str | None = None,
+    partial: bool = False,
     key: jax.Array | None = None,
     stages: Iterable[str] = (),
     level: int = 0,
@@ -38,12 +40,16 @@ def load(
     Args:
         model: path of the network's description, such as a prototxt.
         weights: path of its weights, such as a caffemodel. The two may be given in either order.
-        format: ``"caffe"``; by default found out from the files' contents.
+        format: ``"caffe"`` or ``"darknet"``; by default found out from the files' contents.
         inputs: names of the values that a call feeds instead of the file's inputs.
         outputs: names of the values (or layers) that a call returns by default.
         input_shapes: sizes by input name, where the file states none or others are wanted.
         custom_layers: functions ``f(weights, *inputs, **attributes)`` by layer type.
         policy: dtype policy, see :class:`~jaxdnn.policy.Policy`.
+        compat: ``"opencv"`` computes what OpenCV 4 computes where that is not what the format's own program
+            does.
+        partial: whether a Darknet weights file may end behind any layer, as one for the first layers alone
+            does.
         key: a ``jax.random.key``; draws the parameters that no file holds from the file's initializers.
         stages: Caffe's NetState stages, which its include and exclude rules ask for.
         level: Caffe's NetState level.
@@ -55,7 +61,9 @@ def load(
         JaxdnnError: a file cannot be read or does not make sense; the message says where.
     """
     paths = [os.fspath(path) for path in (model, weights) if path is not None]
-    imported = load_model(paths, format=format, stages=tuple(stages), level=level)
+    imported = load_model(
+        paths, format=format, compat=compat, partial=partial, stages=tuple(stages), level=level
+    )
     if inputs is not None or outputs is not None:
         imported = extract(imported, inputs=inputs, outputs=outputs)
     imported = _with_shapes(imported, input_shapes or {})
@@ -68,7 +76,7 @@ def _with_shapes(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Model:
         if name not in names:
             raise InputError(f"input_shapes names {name!r}; the inputs are {', '.join(names)}")
     values = tuple(
-        Value(v.name, tuple(shapes.get(v.name, v.shape or ())) or v.shape, v.dtype, v.optional)
-        for v in model.graph.inputs
+        replace(value, shape=tuple(shapes[value.name])) if value.name in shapes else value
+        for value in model.graph.inputs
     )
     return replace(model, graph=replace(model.graph, inputs=values))

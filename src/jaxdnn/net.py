@@ -214,7 +214,12 @@ class Net:
         for value in known.values():
             if not value.optional and value.name not in feeds:
                 raise InputError(f"input {value.name!r} of {self.name!r} is missing")
-        return {name: _as_input(known[name], array) for name, array in feeds.items()}
+        feeds = {name: _as_input(known[name], array) for name, array in feeds.items()}
+        batch = next((array.shape[0] for array in feeds.values() if array.ndim), 1)
+        for value in known.values():
+            if value.default is not None and value.name not in feeds:
+                feeds[value.name] = np.full((batch, *(value.shape or ())[1:]), value.default, value.dtype)
+        return feeds
 
     def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> tuple[str, ...]:
         if outputs is None:

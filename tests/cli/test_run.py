@@ -220,7 +220,7 @@ def test_an_output_that_no_batch_axis_leads(jaxdnn_command, tmp_path, pictures):
 
 
 def test_numbers_that_json_cannot_say(jaxdnn_command, tmp_path, pictures):
-    weights = {"fc": [np.full((3, 3, 4, 4), 3e38, np.float32)]}
+    weights = {"fc": [np.full((3, 3, 4, 4), 1e36, np.float32)]}
     net = caffe.write(tmp_path, averages.PROTOTXT, weights)
     result = jaxdnn_command("run", *net, pictures[0], "--json").json()
     assert result["pictures"][0]["outputs"]["fc"]["max"] is None

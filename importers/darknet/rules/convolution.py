@@ -8,7 +8,7 @@ from dataclasses import replace
 from jaxdnn.errors import GraphError
 from jaxdnn.importers.darknet.activations import LINEAR, activate, activation_name
 from jaxdnn.importers.darknet.cfg import Section
-from jaxdnn.importers.darknet.parts import Convolution, batch_norm, convolve, norm_params, uniform
+from jaxdnn.importers.darknet.parts import Convolution, batch_norm, conv_params, convolve, norm_params, uniform
 from jaxdnn.importers.darknet.registry import ZEROS, DarknetBuilder, Output, rules
 from jaxdnn.layers.convolution import ConvTranspose, conv_output_size
 from jaxdnn.layers.locally_connected import LocallyConnected
@@ -34,7 +34,7 @@ _TRAINING = (
 def convolutional(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """Convolution, batch norm, activation, and perhaps a blur."""
     section.ignore(*_TRAINING)
-    antialiasing, strides = section.integer("antialiasing", 0), _strides(section)
+    antialiasing, strides = section.integer("antialiasing", 0), strides(section)
     convolution = _read(section, (1, 1) if antialiasing else strides)
     if b.opencv:
         convolution = replace(convolution, stride=convolution.stride[:1] * 2, dilation=1)
@@ -42,20 +42,15 @@ def convolutional(b: DarknetBuilder, section: Section, x: Output) -> Output:
     if section.flag("bin_output") and convolution.binary_input:
         activation = LINEAR
     filters = section.integer("filters", 1)
-    y, b.shared[b.index] = convolve(
-        b,
-        x,
-        convolution,
-        filters,
-        name=b.name("conv"),
-        norm=b.name("bn"),
-        shared=_shared(b, section),
-    )
+    name, norm = b.name("conv"), b.name("bn")
+    params = _shared(b, section) or conv_params(b, x.shape[0], convolution, filters, name=name, norm=norm)
+    b.shared[b.index] = params
+    y = convolve(b, x, convolution, filters, params, name=name, norm=norm)
     y = activate(b, y, activation)
     return blur(b, y, antialiasing, strides) if antialiasing else y
 
 
-def _strides(section: Section) -> tuple[int, int]:
+def strides(section: Section) -> tuple[int, int]:
     """Return the strides of rows and of columns."""
     stride = section.integer("stride", 1)
     vertical, horizontal = section.integer("stride_y", 0), section.integer("stride_x", 0)
@@ -107,7 +102,7 @@ def _mean(b: DarknetBuilder, x: Output, stride: tuple[int, int], *, padding: int
 def deconvolutional(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """Transposed convolution of Darknet's other fork, batch norm, activation."""
     x = b.image(x)
-    convolution = _read(section, _strides(section))
+    convolution = _read(section, strides(section))
     batch_normalize, filters = convolution.batch_normalize, section.integer("filters", 1)
     layer = ConvTranspose(
         filters=filters,

@@ -26,12 +26,15 @@ class Value:
         shape: sizes, with None for a size that the file leaves open; None if even the rank is open.
         dtype: numpy name of the element type.
         optional: a call may leave this input out (labels); what depends on it is then not computed.
+        default: what every element of an optional input is when a call leaves it out (the state of a
+            recurrent layer): the input is then computed with after all. Its batch is that of the other inputs.
     """
 
     name: str
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
     optional: bool = False
+    default: float | None = None
 
     @property
     def text(self) -> str:
