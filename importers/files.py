@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Literal
 
 import numpy as np
 
@@ -91,3 +94,16 @@ def read_into(descriptor: int, position: int, array: np.ndarray) -> None:
             raise ParseError(f"cut short: the file ends at byte {position}")
         position += count
         target = target[count:]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a new file that takes the place of the one at this path when it is written whole."""
+    target = Path(path)
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

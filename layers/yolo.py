@@ -52,8 +52,9 @@ class YoloMap(Layer):
 class YoloDecode(Layer):
     """The boxes and class scores that a YOLO head's predictions mean, before any suppression.
 
-    Input: (batch, boxes * entries, rows, columns) as :class:`YoloMap` gives it. With the cell in row i and
-    column j, and an anchor (aw, ah) relative to ``anchor_size``:
+    Inputs: (batch, boxes * entries, rows, columns) as :class:`YoloMap` gives it; optionally the image (batch,
+    channels, height, width), of which only the size matters: anchors are in its pixels then, in cells otherwise.
+    With the cell in row i and column j, and an anchor (aw, ah) relative to the image:
 
     * the box's point is ``(j + x) / columns, (i + y) / rows``, with ``σ(x), σ(y)`` if ``centre`` is ``sigmoid``;
     * its size is ``exp(w)*aw, exp(h)*ah``, or ``(2w)^2*aw, (2h)^2*ah`` if ``size`` is ``square``;
@@ -64,9 +65,8 @@ class YoloDecode(Layer):
     relative to the image, ``objectness, class scores``; by row of cells, column, anchor.
 
     Attributes:
-        anchors: width and height of each, in the unit of ``anchor_size``.
+        anchors: width and height of each.
         classes: how many.
-        anchor_size: width and height of the image in the anchors' unit; None: the unit is the cell.
         centre: whether x and y still are logits, ``sigmoid``, or not, ``none``.
         size: ``exp`` or ``square``.
         point: which point of the box is predicted: ``center``, ``left_top`` or ``right_bottom``.
@@ -77,21 +77,16 @@ class YoloDecode(Layer):
 
     anchors: tuple[Pair, ...]
     classes: int
-    anchor_size: Pair | None = None
     centre: str = "none"
     size: str = "exp"
     point: str = "center"
     uncertainty: bool = False
     parents: tuple[int, ...] = ()
-    threshold: float = 0.0
+    threshold: float = -math.inf
 
     def __post_init__(self) -> None:
         require(bool(self.anchors), "anchors is empty: there must be at least one per cell")
         require_at_least(1, classes=self.classes)
-        anchor_size = self.anchor_size
-        require(
-            anchor_size is None or min(anchor_size) > 0, f"anchor_size must be positive, got {anchor_size}"
-        )
         require_one_of(("sigmoid", "none"), centre=self.centre)
         require_one_of(("exp", "square"), size=self.size)
         require_one_of(("center", "left_top", "right_bottom"), point=self.point)
@@ -112,7 +107,8 @@ class GridDecode(Layer):
 
     Input: (batch, side^2 * (classes + 5 * boxes)): the class scores of each cell, then the objectness of each
     box of each cell, then x, y, w, h of each. For the cell in row i and column j the centre is
-    ``(j + x) / side, (i + y) / side``, and the size is ``w, h``, or ``w^2, h^2`` if ``squared``.
+    ``(j + x) / side, (i + y) / side``, and the size is ``w, h``, or ``w^2, h^2`` if ``squared``. A class score is
+    multiplied by the objectness.
 
     Output: (batch, side^2 * boxes, 5 + classes), rows as of :class:`YoloDecode`.
 
@@ -121,14 +117,12 @@ class GridDecode(Layer):
         boxes: number per cell.
         classes: how many.
         squared: whether the predicted sizes are square roots.
-        softmax: whether the class scores of a cell are logits.
     """
 
     side: int
     boxes: int
     classes: int
     squared: bool = False
-    softmax: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(1, side=self.side, boxes=self.boxes, classes=self.classes)

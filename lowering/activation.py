@@ -143,7 +143,9 @@ def grouped_softmax(layer: GroupedSoftmax, weights: Mapping[str, jax.Array], x: 
     axis = normalize_axis(layer.axis, x.ndim)
     count = len(layer.groups)
     if sum(layer.groups) != x.shape[axis]:
-        raise ShapeError(f"the groups have {sum(layer.groups)} elements, axis {axis} of {dims(x.shape)} differs")
+        raise ShapeError(
+            f"the groups have {sum(layer.groups)} elements, axis {axis} of {dims(x.shape)} differs"
+        )
     group = np.repeat(np.arange(count), layer.groups)
     x = jnp.moveaxis(x, axis, 0)
     y = jnp.exp(x - jax.ops.segment_max(x, group, count, indices_are_sorted=True)[group])

@@ -62,7 +62,7 @@ def log(layer: Log, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array
     return jnp.log(layer.shift + layer.scale * x) / math.log(layer.base)
 
 
-@lowers(Identity)
+@lowers(Identity, numpy=True)
 def identity(layer: Identity, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.elementwise.Identity`."""
     del layer, weights
@@ -76,7 +76,7 @@ def dropout(layer: Dropout, weights: Mapping[str, jax.Array], x: jax.Array) -> j
     return x if layer.scale_train else (1 - layer.ratio) * x
 
 
-@lowers(Eltwise)
+@lowers(Eltwise, numpy=True)
 def eltwise(layer: Eltwise, weights: Mapping[str, jax.Array], *inputs: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.elementwise.Eltwise`."""
     del weights

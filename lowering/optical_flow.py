@@ -29,7 +29,7 @@ def _require_pictures(*values: jax.Array) -> None:
 
 @lowers(Correlation, float32=True)
 def correlation(layer: Correlation, weights: Weights, a: jax.Array, b: jax.Array) -> jax.Array:
-    """Compare a with b, shifted, for one shift after the other."""
+    """Compare all pairs of elements in two rows, for one vertical shift after the other."""
     del weights
     _require_pictures(a, b)
     if a.shape != b.shape:
@@ -45,29 +45,40 @@ def correlation(layer: Correlation, weights: Weights, a: jax.Array, b: jax.Array
         extents.append((sizes[-1] - 1) * layer.stride + layer.kernel)
     reach = [max(map(abs, shifts)) for shifts in (layer.vertical, layer.horizontal)]
     slack = [max(0, r - m) for r, m in zip(reach, layer.margin, strict=True)]
-
-    def pad(x: jax.Array) -> jax.Array:
-        ends = [(p + s, p + s) for p, s in zip(layer.padding, slack, strict=True)]
-        return jnp.pad(x, [(0, 0), (0, 0), *ends])
-
-    a, b = pad(a), pad(b)
+    ends = [(p + s, p + s) for p, s in zip(layer.padding, slack, strict=True)]
+    a, b = (jnp.pad(x, [(0, 0), (0, 0), *ends]) for x in (a, b))
     top, left = (m + s for m, s in zip(layer.margin, slack, strict=True))
     fixed = a[:, :, top : top + extents[0], left : left + extents[1]]
+    compare = _products if layer.similarity == "product" else _differences
 
-    def compare(shift: jax.Array) -> jax.Array:
-        moved = lax.dynamic_slice(b, (0, 0, top + shift[0], left + shift[1]), fixed.shape)
-        alike = fixed * moved if layer.similarity == "product" else jnp.abs(fixed - moved)
-        return _window_means(alike.mean(axis=1), layer.kernel, layer.stride, sizes)
+    def row_pairs(shift: jax.Array) -> jax.Array:
+        rows = lax.dynamic_slice_in_dim(b, top + shift, extents[0], axis=2)
+        alike = compare(fixed, rows, [left + dx for dx in layer.horizontal])
+        return _window_means(alike, layer.kernel, layer.stride, sizes)
 
-    shifts = list(itertools.product(layer.vertical, layer.horizontal))
-    return jnp.moveaxis(lax.map(compare, jnp.asarray(shifts, jnp.int32)), 0, 1)
+    y = lax.map(row_pairs, jnp.asarray(layer.vertical, jnp.int32))
+    return jnp.moveaxis(y, 0, 1).reshape(len(a), -1, *sizes)
+
+
+def _products(a: jax.Array, b: jax.Array, starts: list[int]) -> jax.Array:
+    """Return the mean products (N, shifts, H, W): the diagonals of a product of matrices."""
+    pairs = jnp.einsum("nchx,nchz->nhxz", a, b) / a.shape[1]
+    column = np.arange(a.shape[3])
+    found = pairs[:, :, column.reshape(1, -1), column + np.reshape(starts, (-1, 1))]
+    return jnp.moveaxis(found, 2, 1)
+
+
+def _differences(a: jax.Array, b: jax.Array, starts: list[int]) -> jax.Array:
+    """Return the mean absolute differences (N, shifts, H, W)."""
+    width = a.shape[3]
+    return jnp.stack([jnp.abs(a - b[..., start : start + width]).mean(axis=1) for start in starts], axis=1)
 
 
 def _window_means(x: jax.Array, kernel: int, stride: int, sizes: list[int]) -> jax.Array:
-    """Average (N, H, W) over windows."""
+    """Average the last two axes over windows."""
     reach = [(size - 1) * stride + 1 for size in sizes]
     taps = [
-        x[:, u : u + reach[0] : stride, v : v + reach[1] : stride]
+        x[..., u : u + reach[0] : stride, v : v + reach[1] : stride]
         for u, v in itertools.product(range(kernel), repeat=2)
     ]
     return sum(taps[1:], taps[0]) / kernel**2

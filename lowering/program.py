@@ -102,7 +102,7 @@ class Program:
         computable = self.computable(fed)
         known = set(computable)
         outputs = {name: self.graph.resolve(name) for name in self.graph.outputs}
-        if known.issuperset(outputs.values()):
+        if outputs and known.issuperset(outputs.values()):
             return self.graph.outputs
         consumed = {
             name
@@ -129,9 +129,8 @@ class Program:
             wanted: value names.
             observe: called with each node and its outputs.
         """
-        known: dict[str, Any] = {
-            name: self._cast(value, self.policy.compute) for name, value in inputs.items()
-        }
+        # Each layer converts what it reads; labels and boxes reach those that compute in float32 exactly.
+        known: dict[str, Any] = {name: jnp.asarray(value) for name, value in inputs.items()}
         with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
             for node in self._needed(wanted):
                 missing = [name for name in node.inputs if name not in known]
@@ -158,6 +157,8 @@ class Program:
         assert lowering is not None
         dtype = "float32" if lowering.float32 else self.policy.compute
         plain = tuple(self._cast(unpad(value), dtype) for value in arguments)
+        if not lowering.numpy:
+            plain = tuple(jnp.asarray(value) for value in plain)
         try:
             with located(**_place(node)), jax.named_scope(node.name):
                 weights = {s: self._cast(w, dtype) for s, w in weights_of(node, plain).items()}
@@ -170,7 +171,7 @@ class Program:
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(node.outputs):
             raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **_place(node))
-        return tuple(self._cast(repad(arguments, value), self.policy.compute) for value in results)
+        return tuple(self._cast(repad(arguments, value), dtype) for value in results)
 
     def _weights(self, node: Node, params: Params) -> dict[str, Any]:
         weights = {}

@@ -18,7 +18,7 @@ from jaxdnn.lowering.registry import lowers
 _FUNCTIONS = {"abs_sum": "sum", "square_sum": "sum", "product": "prod"}
 
 
-@lowers(Reduce, float32=True)
+@lowers(Reduce, float32=True, numpy=True)
 def reduce(layer: Reduce, weights: Mapping[str, jax.Array], x: Any) -> Any:
     """See :class:`~jaxdnn.layers.reduction.Reduce`."""
     del weights

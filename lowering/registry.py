@@ -18,22 +18,25 @@ class Lowering:
     Attributes:
         function: ``f(layer, weights, *inputs) -> array or tuple of arrays``, pure.
         float32: whether it computes in float32 even under a half-precision policy.
+        numpy: whether it computes numpy arrays from numpy arrays, so that constants stay concrete. The others
+            are never given a numpy array.
     """
 
     function: Callable[..., Any]
     float32: bool = False
+    numpy: bool = False
 
 
 LOWERINGS: dict[type[Layer], Lowering] = {}
 
 
-def lowers(*layers: type[Layer], float32: bool = False) -> Callable[[F], F]:
-    """Register a function as the lowering of these layer types."""
+def lowers(*layers: type[Layer], float32: bool = False, numpy: bool = False) -> Callable[[F], F]:
+    """Register a function as the lowering of these layer types, see :class:`Lowering`."""
 
     def register(function: F) -> F:
         for layer in layers:
             assert layer not in LOWERINGS, f"{layer.__name__} has two lowerings"
-            LOWERINGS[layer] = Lowering(function, float32)
+            LOWERINGS[layer] = Lowering(function, float32, numpy)
         return function
 
     return register

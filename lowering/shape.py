@@ -37,7 +37,7 @@ from jaxdnn.lowering.registry import lowers
 Weights = Mapping[str, jax.Array]
 
 
-@lowers(Concat)
+@lowers(Concat, numpy=True)
 def concat(layer: Concat, weights: Weights, *inputs: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Concat`."""
     del weights
@@ -51,7 +51,7 @@ def concat(layer: Concat, weights: Weights, *inputs: Any) -> Any:
     return namespace(*inputs).concatenate(inputs, axis=axis)
 
 
-@lowers(Slice)
+@lowers(Slice, numpy=True)
 def slice_(layer: Slice, weights: Weights, x: Any) -> tuple[Any, ...]:
     """See :class:`~jaxdnn.layers.shape.Slice`."""
     del weights
@@ -65,7 +65,7 @@ def slice_(layer: Slice, weights: Weights, x: Any) -> tuple[Any, ...]:
     return tuple(namespace(x).split(x, points, axis=axis))
 
 
-@lowers(Flatten)
+@lowers(Flatten, numpy=True)
 def flatten(layer: Flatten, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Flatten`."""
     del weights
@@ -78,7 +78,7 @@ def flatten(layer: Flatten, weights: Weights, x: Any) -> Any:
     return x.reshape(*x.shape[:axis], math.prod(x.shape[axis:end]), *x.shape[end:])
 
 
-@lowers(Reshape)
+@lowers(Reshape, numpy=True)
 def reshape(layer: Reshape, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Reshape`."""
     del weights
@@ -107,7 +107,7 @@ def reshape(layer: Reshape, weights: Weights, x: Any) -> Any:
     return x.reshape(shape)
 
 
-@lowers(ReshapeLike)
+@lowers(ReshapeLike, numpy=True)
 def reshape_like(layer: ReshapeLike, weights: Weights, x: Any, reference: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.ReshapeLike`."""
     del layer, weights
@@ -116,7 +116,7 @@ def reshape_like(layer: ReshapeLike, weights: Weights, x: Any, reference: Any) -
     return x.reshape(reference.shape)
 
 
-@lowers(Permute)
+@lowers(Permute, numpy=True)
 def permute(layer: Permute, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Permute`."""
     del weights
@@ -124,7 +124,7 @@ def permute(layer: Permute, weights: Weights, x: Any) -> Any:
     return x.transpose(order + [axis for axis in range(x.ndim) if axis not in order])
 
 
-@lowers(Crop)
+@lowers(Crop, numpy=True)
 def crop(layer: Crop, weights: Weights, x: Any, reference: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Crop`."""
     del weights
@@ -143,14 +143,14 @@ def crop(layer: Crop, weights: Weights, x: Any, reference: Any) -> Any:
     return x[tuple(window)]
 
 
-@lowers(Tile)
+@lowers(Tile, numpy=True)
 def tile(layer: Tile, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Tile`."""
     del weights
     return namespace(x).tile(x, _per_axis(layer.repeats, layer.axis, x.shape, 1))
 
 
-@lowers(Pad)
+@lowers(Pad, numpy=True)
 def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     """Remove first, then add."""
     del weights
@@ -166,14 +166,14 @@ def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     return namespace(x).pad(x[tuple(window)], amounts, mode=layer.mode, **value)
 
 
-@lowers(Reverse)
+@lowers(Reverse, numpy=True)
 def reverse(layer: Reverse, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Reverse`."""
     del weights
     return namespace(x).flip(x, [normalize_axis(axis, x.ndim) for axis in layer.axes])
 
 
-@lowers(ShuffleChannel)
+@lowers(ShuffleChannel, numpy=True)
 def shuffle_channel(layer: ShuffleChannel, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.ShuffleChannel`."""
     del weights
@@ -183,7 +183,7 @@ def shuffle_channel(layer: ShuffleChannel, weights: Weights, x: Any) -> Any:
     return grouped.swapaxes(axis, axis + 1).reshape(x.shape)
 
 
-@lowers(SpaceToDepth)
+@lowers(SpaceToDepth, numpy=True)
 def space_to_depth(layer: SpaceToDepth, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.SpaceToDepth`."""
     del weights
@@ -192,7 +192,7 @@ def space_to_depth(layer: SpaceToDepth, weights: Weights, x: Any) -> Any:
     return namespace(x).moveaxis(_blocks_to_channels(y, layer.block, layer.order), 1, axis)
 
 
-@lowers(DepthToSpace)
+@lowers(DepthToSpace, numpy=True)
 def depth_to_space(layer: DepthToSpace, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.DepthToSpace`."""
     del weights
@@ -211,7 +211,7 @@ def depth_to_space(layer: DepthToSpace, weights: Weights, x: Any) -> Any:
     return namespace(x).moveaxis(y, 1, axis)
 
 
-@lowers(Reorg)
+@lowers(Reorg, numpy=True)
 def reorg(layer: Reorg, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Reorg`."""
     del weights
@@ -226,7 +226,7 @@ def reorg(layer: Reorg, weights: Weights, x: Any) -> Any:
     return y.reshape(n, c * s**2, h // s, w // s)
 
 
-@lowers(Gather)
+@lowers(Gather, numpy=True)
 def gather(layer: Gather, weights: Weights, x: Any, indices: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Gather`."""
     del weights

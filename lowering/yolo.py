@@ -40,7 +40,9 @@ def yolo_map(layer: YoloMap, weights: Mapping[str, jax.Array], x: jax.Array) -> 
 
 
 @lowers(YoloDecode, float32=True)
-def yolo_decode(layer: YoloDecode, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+def yolo_decode(
+    layer: YoloDecode, weights: Mapping[str, jax.Array], x: jax.Array, *image: jax.Array
+) -> jax.Array:
     """See :class:`~jaxdnn.layers.yolo.YoloDecode`."""
     del weights
     boxes = _boxes(x, len(layer.anchors), layer.classes, layer.uncertainty)
@@ -49,7 +51,7 @@ def yolo_decode(layer: YoloDecode, weights: Mapping[str, jax.Array], x: jax.Arra
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)))
     grid = jnp.asarray(grid, x.dtype).reshape(1, 1, 2, rows, columns)
     cells = jnp.asarray([columns, rows], x.dtype).reshape(1, 1, 2, 1, 1)
-    anchors = np.divide(layer.anchors, layer.anchor_size or (columns, rows))
+    anchors = np.divide(layer.anchors, image[0].shape[:1:-1] if image else (columns, rows))
     anchors = jnp.asarray(anchors, x.dtype).reshape(1, -1, 2, 1, 1)
     point = (_FUNCTIONS[layer.centre](coordinates[:, :, :2, 0]) + grid) / cells
     size = coordinates[:, :, 2:, 0]
@@ -75,7 +77,6 @@ def grid_decode(layer: GridDecode, weights: Mapping[str, jax.Array], x: jax.Arra
         x, [cells * layer.classes, needed - 4 * cells * boxes], axis=1
     )
     scores = scores.reshape(batch, cells, 1, layer.classes)
-    scores = jax.nn.softmax(scores) if layer.softmax else scores
     objectness = objectness.reshape(batch, cells, boxes, 1)
     coordinates = coordinates.reshape(batch, cells, boxes, 4)
     grid = np.stack(np.meshgrid(np.arange(layer.side), np.arange(layer.side)), axis=-1)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxdnn
 from jaxdnn import InputError, Padded, ShapeError, UnsupportedLayerError
 from support import averages, caffe
 
@@ -210,4 +209,3 @@ def test_labels_may_be_left_out(tmp_path):
 
 def test_summary_is_of_this_net(net):
     assert net.summary().parameters == 144
-    assert jaxdnn.Net.summary.__doc__

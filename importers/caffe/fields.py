@@ -232,9 +232,9 @@ class Fields:
         except ValueError:
             raise _bad(value, f"{name} must be an integer, got {value.text!r}") from None
         if number < 0 <= low:
-            raise _bad(value, f"{name} must not be negative, got {number}")
+            raise _bad(value, f"{name} must not be negative, got {value.text}")
         if not low <= number <= high:
-            raise _bad(value, f"{name} is out of range of {kind}: {number}")
+            raise _bad(value, f"{name} is out of range of {kind}: {value.text}")
         return number
 
     @staticmethod

@@ -131,7 +131,9 @@ class CaffeBuilder(Builder):
 
 def _require_finite(slot: str, blob: np.ndarray | None) -> None:
     # One pass without a temporary: a sum is finite unless an element is not (or elements are absurdly large).
-    if blob is not None and not np.isfinite(blob.sum(dtype=np.float32)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = blob is not None and not np.isfinite(blob.sum(dtype=np.float32))
+    if blob is not None and suspicious:
         count = blob.size - np.count_nonzero(np.isfinite(blob))
         if count:
             raise WeightsError(

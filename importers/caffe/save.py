@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from jaxdnn.importers.caffe.schema import BlobProto, LayerParameter, NetParameter
+from jaxdnn.importers.files import replacing
 from jaxdnn.ir import Graph, Node, split_reference
 from jaxdnn.layers.normalization import BatchNorm
 
@@ -36,19 +36,13 @@ def save_weights(net: NetLike, path: str | os.PathLike[str]) -> None:
         net: imported from Caffe.
         path: of the file to write.
     """
-    target = Path(path)
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(NetParameter(name=net.graph.name).SerializeToString())
-            for node in net.graph.nodes:
-                if node.params:
-                    layer = LayerParameter(name=node.name, blobs=map(_blob, _arrays(node, net.params)))
-                    # One layer at a time: what is appended to a message is merged into it.
-                    file.write(NetParameter(layer=[layer]).SerializeToString())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(NetParameter(name=net.graph.name).SerializeToString())
+        for node in net.graph.nodes:
+            if node.params:
+                layer = LayerParameter(name=node.name, blobs=map(_blob, _arrays(node, net.params)))
+                # One layer at a time: what is appended to a message is merged into it.
+                file.write(NetParameter(layer=[layer]).SerializeToString())
 
 
 def _arrays(node: Node, params: Mapping[str, Mapping[str, Any]]) -> list[np.ndarray]:

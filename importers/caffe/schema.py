@@ -32,13 +32,13 @@ def _build() -> dict[str, Any]:
         message = file.message_type.add(name=name)
         for field, number, kind, of in fields:
             label = _Field.LABEL_REPEATED if field in _REPEATED else _Field.LABEL_OPTIONAL
-            added = message.field.add(name=field, number=number, type=kind, label=label)  # type: ignore[arg-type]
+            added = message.field.add(name=field, number=number, type=kind, label=label)
             if of:
                 added.type_name = f".caffe.{of}"
             if kind == _Field.TYPE_INT64:
                 added.options.packed = True
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"caffe.{name}"))
         for name in _MESSAGES

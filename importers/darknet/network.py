@@ -106,7 +106,7 @@ class _Importer:
             arrays=tuple(b.arrays),
             header=Header(),
         )
-        return b.model(basename(self._path), b.unused(), source)
+        return b.model(basename(self._path), b.ends(), source)
 
 
 def _input_shape(network: Section) -> tuple[tuple[int, int, int], bool]:

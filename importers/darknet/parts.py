@@ -134,7 +134,14 @@ def convolve(
 
 
 def connect(
-    b: DarknetBuilder, x: Output, units: int, *, name: str, norm: str, batch_normalize: bool, load_scales: bool = True
+    b: DarknetBuilder,
+    x: Output,
+    units: int,
+    *,
+    name: str,
+    norm: str,
+    batch_normalize: bool,
+    load_scales: bool = True,
 ) -> Output:
     """Add a dense layer, and its batch norm if it has one.
 

@@ -59,9 +59,11 @@ class DarknetBuilder(Builder):
         picture: the network's input.
         folder: of the cfg, where files that it names are looked for.
         index: number of the section at hand.
+        place: its number and name.
         layers: what the sections so far yield; the input is not among them.
         arrays: the weights file's contents in order.
         shared: the parameter references of each convolution by its number, for those that share them.
+        state_outputs: the new states of the recurrent layers so far.
     """
 
     def __init__(self, picture: Output, folder: str, *, opencv: bool) -> None:
@@ -76,6 +78,7 @@ class DarknetBuilder(Builder):
         self.arrays: list[StoredArray] = []
         self.shared: dict[int, dict[str, str]] = {}
         self.state_outputs: list[str] = []
+        self._shown: dict[str, str] = {}
         self._used: set[str] = set()
         self._stores = True
 
@@ -142,13 +145,14 @@ class DarknetBuilder(Builder):
         size = [window.count for window in layer.windows((1, *x.shape))]
         return self.emit(layer, x, shape=(x.shape[0], size[0], size[1]), name=name)
 
-    def state(self, name: str, like: Output) -> Output:
+    def state(self, name: str, shape: tuple[int, int, int], *, flat: bool = False) -> Output:
         """Add an input for a state of this layer, zero unless a call gives it."""
-        value = self.input(name, (1, *like.sizes), default=0.0)
-        return Output(value, like.shape, like.flat)
+        state = Output(name, shape, flat)
+        self.input(name, (1, *state.sizes), default=0.0)
+        return state
 
     def next_state(self, state: Output, x: Output) -> None:
-        """Make a value the output that the next call takes as a state."""
+        """Make a value an output, which the next call takes as this state."""
         next_ = self.emit(Identity(), x, shape=x.shape, name=f"{state.value}_next", flat=x.flat)
         self.state_outputs.append(next_.value)
 
@@ -196,9 +200,14 @@ class DarknetBuilder(Builder):
             self.arrays.append(StoredArray(owner, slot, shape, self.place, swapped))
         return self.param(owner, slot, initializer=initializer)
 
-    def unused(self) -> tuple[str, ...]:
-        """Return the values of layers that no other layer takes, and the new states of recurrent ones."""
-        ends = [x.value for x in self.layers if x.value not in self._used]
+    def show(self, raw: Output, rows: Output) -> None:
+        """Make a head's boxes an output of the network in place of its raw predictions."""
+        self._shown[raw.value] = rows.value
+
+    def ends(self) -> tuple[str, ...]:
+        """Return the network's outputs: what no layer takes, the boxes of heads, new states of recurrent layers."""
+        ends = [self._shown.get(x.value, x.value) for x in self.layers]
+        ends = [value for value in ends if value in self._shown.values() or value not in self._used]
         return tuple(dict.fromkeys([*ends, *self.state_outputs]))
 
 

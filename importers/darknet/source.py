@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxdnn.importers.darknet.weights import Header, StoredArray
 from jaxdnn.ir import Source
@@ -20,4 +20,4 @@ class DarknetSource(Source):
 
     layers: tuple[str, ...] = ()
     arrays: tuple[StoredArray, ...] = ()
-    header: Header = Header()
+    header: Header = field(default_factory=Header)

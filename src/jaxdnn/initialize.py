@@ -111,6 +111,6 @@ def _bilinear(shape: Shape) -> np.ndarray:
     factors = []
     for size in shape[-2:]:
         factor = math.ceil(size / 2)
-        center = (2 * factor - 1 - factor % 2) / (2.0 * factor)
+        center = (size - 1) / (2 * factor)
         factors.append(1 - np.abs(np.arange(size) / factor - center))
     return np.broadcast_to(np.outer(*factors), shape).astype(np.float32)

@@ -118,6 +118,7 @@ def cases(draw, channels=2):
     return x, regions, scale
 
 
+@settings(max_examples=15)  # each one is compiled
 @given(cases(), st.integers(1, 7), st.integers(1, 4))
 def test_roi_pool(case, rows, columns):
     x, regions, scale = case

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxdnn.errors import ParseError
 from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource
 from jaxdnn.importers.textproto import Message, Scalar
 from jaxdnn.layers.custom import Custom
 
 _NOT_ATTRIBUTES = ("name", "type", "bottom", "top", "param", "include", "exclude", "phase", "loss_weight")
+_MAX_DEPTH = 50
 
 
 def custom(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,11 +45,13 @@ def _type(source: LayerSource) -> str:
     return f"{python.string('module', '')}.{python.string('layer', '')}"
 
 
-def _values(message: Message) -> dict[str, Any]:
+def _values(message: Message, depth: int = 0) -> dict[str, Any]:
+    if depth > _MAX_DEPTH:
+        raise ParseError(f"messages are nested more than {_MAX_DEPTH} deep", line=message.line)
     values: dict[str, Any] = {}
     for name in dict.fromkeys(name for name, _ in message.fields):
         found = [
-            _scalar(value) if isinstance(value, Scalar) else tuple(_values(value).items())
+            _scalar(value) if isinstance(value, Scalar) else tuple(_values(value, depth + 1).items())
             for value in message.all(name)
         ]
         values[name] = found[0] if len(found) == 1 else tuple(found)

@@ -110,7 +110,7 @@ def scale(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tupl
     return b.emit(source, layer, inputs, b.slots(source, **fillers))
 
 
-@rules("Bias", bottoms=(1, 2))
+@rules("Bias", "Shift", bottoms=(1, 2))
 def bias(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Add a stored summand, or the second bottom."""
     p = source.param("bias_param")

@@ -14,14 +14,13 @@ _CROP_EDGE = 1.05
 """How far the sampling of a crop stays from the end of an axis."""
 
 
-def _shifts(p: Fields, reach: int) -> tuple[int, ...]:
+def _shifts(p: Fields, reach: int, direction: int) -> tuple[int, ...]:
     """Return the multiples of stride_2 up to the largest displacement, on one side or on both."""
     step = p.uint("stride_2", 1)
     require_at_least(1, stride_2=step)
-    radius = reach // step
-    direction = p.integer("single_direction", 0)
     require(direction in (-1, 0, 1), f"single_direction must be -1, 0 or 1, got {direction}")
-    # To the left the original starts one step too far, and leaves out no displacement at all.
+    radius = reach // step
+    # To the left the original goes one step too far, and leaves out the shift by nothing.
     first, last = {-1: (-radius - 1, -1), 0: (-radius, radius), 1: (0, radius)}[direction]
     return tuple(step * i for i in range(first, last + 1))
 
@@ -31,14 +30,14 @@ def correlation(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -
     """Correlation over displacements in both directions, or along rows."""
     p = source.param("correlation_param")
     p.ignore("do_abs")  # no code reads it
-    if source.type == "Correlation":
-        p.ignore("single_direction")
-    padding, reach = p.uint("pad", 0), p.required_uint("max_displacement")
     along_rows = source.type == "Correlation1D"
+    direction = p.integer("single_direction", 0) if along_rows else 0
+    p.ignore("single_direction")
+    padding, reach = p.uint("pad", 0), p.required_uint("max_displacement")
     kinds = {"MULTIPLY": "product", "SUBTRACT": "absolute_difference"}
     layer = Correlation(
-        vertical=(0,) if along_rows else _shifts(p, reach),
-        horizontal=_shifts(p, reach),
+        vertical=(0,) if along_rows else _shifts(p, reach, 0),
+        horizontal=_shifts(p, reach, direction),
         kernel=p.required_uint("kernel_size"),
         stride=p.uint("stride_1", 1),
         padding=(0 if along_rows else padding, padding),

@@ -8,7 +8,14 @@ from dataclasses import replace
 from jaxdnn.errors import GraphError
 from jaxdnn.importers.darknet.activations import LINEAR, activate, activation_name
 from jaxdnn.importers.darknet.cfg import Section
-from jaxdnn.importers.darknet.parts import Convolution, batch_norm, conv_params, convolve, norm_params, uniform
+from jaxdnn.importers.darknet.parts import (
+    Convolution,
+    batch_norm,
+    conv_params,
+    convolve,
+    norm_params,
+    uniform,
+)
 from jaxdnn.importers.darknet.registry import ZEROS, DarknetBuilder, Output, rules
 from jaxdnn.layers.convolution import ConvTranspose, conv_output_size
 from jaxdnn.layers.locally_connected import LocallyConnected
@@ -34,8 +41,8 @@ _TRAINING = (
 def convolutional(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """Convolution, batch norm, activation, and perhaps a blur."""
     section.ignore(*_TRAINING)
-    antialiasing, strides = section.integer("antialiasing", 0), strides(section)
-    convolution = _read(section, (1, 1) if antialiasing else strides)
+    antialiasing, stride = section.integer("antialiasing", 0), strides(section)
+    convolution = _read(section, (1, 1) if antialiasing else stride)
     if b.opencv:
         convolution = replace(convolution, stride=convolution.stride[:1] * 2, dilation=1)
     activation = activation_name(section, "logistic")
@@ -47,7 +54,7 @@ def convolutional(b: DarknetBuilder, section: Section, x: Output) -> Output:
     b.shared[b.index] = params
     y = convolve(b, x, convolution, filters, params, name=name, norm=norm)
     y = activate(b, y, activation)
-    return blur(b, y, antialiasing, strides) if antialiasing else y
+    return blur(b, y, antialiasing, stride) if antialiasing else y
 
 
 def strides(section: Section) -> tuple[int, int]:
@@ -83,14 +90,14 @@ def _shared(b: DarknetBuilder, section: Section) -> dict[str, str] | None:
     return b.shared[index]
 
 
-def blur(b: DarknetBuilder, x: Output, antialiasing: int, strides: tuple[int, int]) -> Output:
+def blur(b: DarknetBuilder, x: Output, antialiasing: int, stride: tuple[int, int]) -> Output:
     """Smooth before taking one of some elements: by 2x2 means, or by the 3x3 binomial filter.
 
     The binomial filter is two means in turn.
     """
     if antialiasing != 2:
         x = _mean(b, x, (1, 1), padding=1)
-    return _mean(b, x, strides, padding=0)
+    return _mean(b, x, stride, padding=0)
 
 
 def _mean(b: DarknetBuilder, x: Output, stride: tuple[int, int], *, padding: int) -> Output:

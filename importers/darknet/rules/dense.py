@@ -10,6 +10,7 @@ from jaxdnn.importers.darknet.tree import group_sizes, read_tree
 from jaxdnn.layers.activation import GroupedSoftmax, Softmax
 from jaxdnn.layers.base import require
 from jaxdnn.layers.elementwise import Power
+from jaxdnn.layers.shape import Flatten, Reshape
 
 
 @rules("connected", "conn")
@@ -44,7 +45,18 @@ def softmax(b: DarknetBuilder, section: Section, x: Output) -> Output:
     require(temperature != 0, "temperature must not be 0")
     if temperature != 1:
         x = b.emit(Power(scale=1 / temperature), x, shape=x.shape, name=b.name("temperature"), flat=True)
-    sizes = group_sizes(read_tree(tree, b.folder)) if tree else (x.size // groups,) * groups
+    if not tree:
+        return softmax_of_parts(b, x, groups, name)
+    sizes = group_sizes(read_tree(tree, b.folder))
     require(sum(sizes) == x.size, f"the tree has {sum(sizes)} classes for {x.size} inputs")
-    layer = Softmax() if len(sizes) == 1 else GroupedSoftmax(groups=sizes)
-    return b.emit(layer, x, shape=x.shape, name=name, flat=True)
+    return b.emit(GroupedSoftmax(groups=sizes), x, shape=x.shape, name=name, flat=True)
+
+
+def softmax_of_parts(b: DarknetBuilder, x: Output, parts: int, name: str) -> Output:
+    """Add a softmax for each of the equal parts of a vector."""
+    if parts == 1:
+        return b.emit(Softmax(), x, shape=x.shape, name=name, flat=True)
+    cut = Reshape(shape=(parts, x.size // parts), axis=1)
+    x = b.emit(cut, x, shape=(parts, x.size // parts, 1), name=f"{name}/parts")
+    x = b.emit(Softmax(axis=2), x, shape=x.shape, name=f"{name}/softmax")
+    return b.emit(Flatten(), x, shape=(x.size, 1, 1), name=name, flat=True)

@@ -55,9 +55,7 @@ def shortcut(b: DarknetBuilder, section: Section, x: Output) -> Output:
         layer: Layer = Eltwise()
         y = b.emit(layer, *terms, shape=x.shape, name=b.name("shortcut"), flat=x.flat)
     else:
-        layer = WeightedSum(
-            per_channel=kind == "per_channel", normalization=_NORMALIZATIONS[normalization]
-        )
+        layer = WeightedSum(per_channel=kind == "per_channel", normalization=_NORMALIZATIONS[normalization])
         name, shape = b.name("shortcut"), layer.param_shapes(*[(1, *x.sizes)] * (1 + len(sources)))["weight"]
         scale = math.sqrt(2 / len(terms))
         weight = b.stored(name, "weight", shape, Initializer(kind="uniform", low=0.0, high=scale))

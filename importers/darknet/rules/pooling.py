@@ -54,3 +54,22 @@ def avgpool(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """Mean of each channel."""
     del section
     return b.pool(Pool(statistic="average", kernel=None), x, b.name("avgpool"))
+
+
+def _over_channels(b: DarknetBuilder, x: Output, count: int) -> Output:
+    """Take the largest of every ``count``-th channel."""
+    x = b.image(x)
+    channels, height, width = x.shape
+    require(count >= 1, f"out_channels must be at least 1, got {count}")
+    if channels % count:
+        raise ShapeError(f"out_channels {count} does not divide {channels} channels")
+    name = b.name("pool")
+    # The reshaped value has five axes; its shape here only counts elements.
+    stacked = b.emit(
+        Reshape(shape=(channels // count, count), axis=1, num_axes=1),
+        x,
+        shape=x.shape,
+        name=f"{name}/stacked",
+    )
+    layer = Reduce(operation="max", axes=(1,))
+    return b.emit(layer, stacked, shape=(count, height, width), name=name)

@@ -10,7 +10,7 @@ from jaxdnn.ir import Initializer
 from jaxdnn.layers.base import Layer, dims, require
 from jaxdnn.layers.constant import Parameter
 from jaxdnn.layers.elementwise import Power
-from jaxdnn.layers.shape import Concat, DepthToSpace, Pad, Reorg, Slice, SpaceToDepth
+from jaxdnn.layers.shape import Concat, DepthToSpace, Pad, Reorg, SpaceToDepth
 
 
 @rules("route")

@@ -167,7 +167,7 @@ def test_any_value_is_read_or_raises_a_parse_error(getter, text):
 
 
 def test_leftovers():
-    view = fields("kernel_size: 3\nkernal: 1\nother: 2 inner { asked: 1\nunasked: 2 } ignored: 1")
+    view = fields("kernel_size: 3\nkernal: 1\nother: 2 inner { asked: 1\nstrange: 2 } ignored: 1")
     view.uint("kernel_size")
     view.uint("kernel")
     view.message("inner").integer("asked")
@@ -175,10 +175,10 @@ def test_leftovers():
     assert view.leftovers() == [
         ("some_param.kernal", 2, "kernel"),
         ("some_param.other", 3, None),
-        ("inner.unasked", 4, None),
+        ("inner.strange", 4, None),
     ]
     view.ignore_all()
-    assert view.leftovers() == [("inner.unasked", 4, None)]
+    assert view.leftovers() == [("inner.strange", 4, None)]
 
 
 def test_dimensions():

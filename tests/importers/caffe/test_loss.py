@@ -168,6 +168,13 @@ def test_labels_of_any_shape(tmp_path):
     assert_close(np.asarray(got["loss"]), -np.log(PICKED).mean())
 
 
+def test_labels_stay_exact_in_half_precision(tmp_path):
+    text = inputs(x=(1, 300), label=(1,)) + layer("Accuracy")
+    x, label = np.eye(1, 300, 299, dtype=np.float32), np.array([299], np.float32)
+    net = load(tmp_path, text, policy="mixed_bfloat16")
+    assert np.asarray(net(x=x, label=label)["loss"], np.float32) == 1
+
+
 @pytest.mark.parametrize("kind", ["MultiBoxLoss", "DetectionEvaluate", "L1Loss"])
 def test_layers_for_training_are_left_out(tmp_path, kind):
     text = inputs(x=(4, 3), label=(4,))

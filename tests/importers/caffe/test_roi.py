@@ -80,3 +80,26 @@ def test_missing_fields(tmp_path, kind, param, message):
 def test_no_bins(tmp_path):
     with pytest.raises(JaxdnnError, match="output must be at least 1, got 0"):
         load(tmp_path, net_text("ROIPooling", "roi_pooling_param { pooled_h: 0 pooled_w: 2 }"))
+
+
+def test_proposals_are_pooled_and_trimmed(tmp_path):
+    """The number of regions depends on the data; what is computed from them has as many rows."""
+    text = inputs(x=(1, 2, 3, 3), scores=(1, 2, 3, 3), deltas=(1, 4, 3, 3), info=(1, 3)) + (
+        'layer { name: "r" type: "Proposal" bottom: "scores" bottom: "deltas" bottom: "info" top: "r" '
+        "proposal_param { ratio: 1 scale: 1 min_size: 8 nms_thresh: 0.3 } }\n"
+        'layer { name: "y" type: "ROIPooling" bottom: "x" bottom: "r" top: "y" '
+        "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.0625 } }"
+    )
+    net = load(tmp_path, text)
+    assert net.outputs["y"].shape == (None, 2, 2, 2)
+    feeds = {
+        "x": RNG.random((1, 2, 3, 3)),
+        "scores": RNG.random((1, 2, 3, 3)),
+        "deltas": np.zeros((1, 4, 3, 3)),
+        "info": [[40, 48, 1]],
+    }
+    got = net(feeds, outputs=["r", "y"])
+    assert got["r"].shape == (9, 5)
+    assert got["y"].shape == (9, 2, 2, 2)
+    feeds["info"] = [[32, 32, 1]]
+    assert net(feeds)["y"].shape == (4, 2, 2, 2)
