@@ -42,11 +42,11 @@ def load_model(
     if format == "caffe":
         from jaxdnn.importers import caffe
 
-        return caffe.load_model(*_description_first(heads), stages=stages, level=level)
+        return caffe.load_model(*_description_first(paths, heads), stages=stages, level=level)
     if format == "darknet":
         from jaxdnn.importers import darknet
 
-        return darknet.load_model(*_description_first(heads), compat=compat, partial=partial)
+        return darknet.load_model(*_description_first(paths, heads), compat=compat, partial=partial)
     raise InputError(f"format {format!r} is unknown; the formats are {', '.join(FORMATS)}")
 
 
@@ -55,6 +55,6 @@ def _sniff(heads: dict[str, bytes]) -> str:
     return "darknet" if cfg else "caffe"
 
 
-def _description_first(heads: dict[str, bytes]) -> list[str]:
+def _description_first(paths: list[str], heads: dict[str, bytes]) -> list[str]:
     """Put the text file before the binary one."""
-    return sorted(heads, key=lambda path: kind_of(heads[path]) == "binary")
+    return sorted(paths, key=lambda path: kind_of(heads[path]) == "binary")

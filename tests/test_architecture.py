@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "summary": ("layers", "ir", "lowering", "net"),
     "net": ("errors", "ir", "policy", "lowering", "initialize", "summary"),
     "loader": ("errors", "importers", "ir", "net", "passes", "policy"),
+    "detection": ("errors", "layers", "lowering"),
     "image": ("errors",),
     "drawing": (),
-    "cli": ("errors", "importers", "image", "drawing", "loader", "net", "summary"),
+    "cli": ("errors", "layers", "importers", "image", "drawing", "detection", "loader", "net", "summary"),
 }
 """By part of the package, the other parts that it may import."""
 
@@ -41,6 +42,7 @@ LIBRARIES = {
     "summary": ("jax",),
     "net": ("numpy", "jax"),
     "loader": ("jax",),
+    "detection": ("numpy", "jax"),
     "image": ("numpy", "PIL"),
     "drawing": ("numpy", "PIL"),
     "cli": ("numpy", "click", "rich"),

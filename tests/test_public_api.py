@@ -9,6 +9,7 @@ import jaxdnn
 
 def test_exported_names():
     assert sorted(jaxdnn.__all__) == [
+        "Detections",
         "FileError",
         "GraphError",
         "InputError",
@@ -23,6 +24,7 @@ def test_exported_names():
         "Spec",
         "UnsupportedLayerError",
         "WeightsError",
+        "detections",
         "load",
     ]
     assert all(hasattr(jaxdnn, name) for name in jaxdnn.__all__)

@@ -153,8 +153,8 @@ class DarknetBuilder(Builder):
 
     def next_state(self, state: Output, x: Output) -> None:
         """Make a value an output, which the next call takes as this state."""
-        next_ = self.emit(Identity(), x, shape=x.shape, name=f"{state.value}_next", flat=x.flat)
-        self.state_outputs.append(next_.value)
+        (value,) = self.add(Identity(), (x.value,), name=f"{state.value}_next")
+        self.state_outputs.append(value)
 
     def sources(self, section: Section, key: str) -> list[Output]:
         """Return what the sections yield that an option lists; a negative number counts back from this one.

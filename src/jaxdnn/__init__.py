@@ -1,5 +1,6 @@
 """Trained Caffe, Darknet, TensorFlow and ONNX networks as JAX functions."""
 
+from jaxdnn.detection import Detections, detections
 from jaxdnn.errors import (
     FileError,
     GraphError,
@@ -20,6 +21,7 @@ from jaxdnn.policy import Policy
 __version__ = "0.1.0"
 
 __all__ = [
+    "Detections",
     "FileError",
     "GraphError",
     "InputError",
@@ -34,5 +36,6 @@ __all__ = [
     "Spec",
     "UnsupportedLayerError",
     "WeightsError",
+    "detections",
     "load",
 ]
