@@ -42,7 +42,7 @@ def load_model(
     if format == "caffe":
         from jaxdnn.importers import caffe
 
-        return caffe.load_model(*_description_first(paths, heads), stages=stages, level=level)
+        return caffe.load_model(*_description_first(paths, heads), compat=compat, stages=stages, level=level)
     if format == "darknet":
         from jaxdnn.importers import darknet
 

@@ -107,7 +107,8 @@ def weighted_sum(layer: WeightedSum, weights: Mapping[str, jax.Array], *inputs: 
         weight = weight / (layer.epsilon + jnp.sum(weight, axis=0, keepdims=True))
     along = [1] * inputs[0].ndim
     along[normalize_axis(layer.axis, inputs[0].ndim)] = -1
-    return functools.reduce(jnp.add, (w.reshape(along) * x for w, x in zip(weight, inputs, strict=True)))
+    terms: list[jax.Array] = [w.reshape(along) * x for w, x in zip(weight, inputs, strict=True)]
+    return sum(terms[1:], start=terms[0])
 
 
 @lowers(Axpy)

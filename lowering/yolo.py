@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jaxdnn.layers.yolo import GridDecode, YoloDecode, YoloMap
 from jaxdnn.lowering.activation import grouped_softmax
 from jaxdnn.lowering.registry import lowers
 
-_FUNCTIONS = {"sigmoid": jax.nn.sigmoid, "none": lambda x: x}
+_FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"sigmoid": jax.nn.sigmoid, "none": lambda x: x}
 _TO_CENTRE = {"center": 0.0, "left_top": 0.5, "right_bottom": -0.5}
 
 
@@ -48,11 +48,11 @@ def yolo_decode(
     boxes = _boxes(x, len(layer.anchors), layer.classes, layer.uncertainty)
     coordinates, objectness, scores = _split(boxes, layer.uncertainty)
     batch, _, rows, columns = x.shape
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)))
-    grid = jnp.asarray(grid, x.dtype).reshape(1, 1, 2, rows, columns)
+    corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)))
+    grid = jnp.asarray(corners, x.dtype).reshape(1, 1, 2, rows, columns)
     cells = jnp.asarray([columns, rows], x.dtype).reshape(1, 1, 2, 1, 1)
-    anchors = np.divide(layer.anchors, image[0].shape[:1:-1] if image else (columns, rows))
-    anchors = jnp.asarray(anchors, x.dtype).reshape(1, -1, 2, 1, 1)
+    unit = image[0].shape[:1:-1] if image else (columns, rows)
+    anchors = jnp.asarray(np.divide(layer.anchors, unit), x.dtype).reshape(1, -1, 2, 1, 1)
     point = (_FUNCTIONS[layer.centre](coordinates[:, :, :2, 0]) + grid) / cells
     size = coordinates[:, :, 2:, 0]
     size = (jnp.exp(size) if layer.size == "exp" else jnp.square(2 * size)) * anchors

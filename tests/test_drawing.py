@@ -38,6 +38,28 @@ def test_letters_grow_with_the_picture():
     assert changed(large).sum() > 10 * changed(small).sum()
 
 
+def test_letters_shrink_with_the_boxes():
+    def label_height(side):
+        mark = Mark("8", (300, 300, 300 + side, 300 + side))
+        above = changed(draw(grey(900, 900), [mark]))[:300]
+        return above.any(axis=1).sum()
+
+    heights = [label_height(side) for side in (10, 30, 60, 200, 400)]
+    assert heights[0] < heights[1] < heights[2] == heights[3] == heights[4]
+
+
+def test_labels_do_not_hide_boxes():
+    first_row = [(100, 4, 130, 44), (100, 50, 130, 90)]
+    drawn = changed(draw(grey(900, 900), [Mark("8", box) for box in first_row]))
+    for left, top, right, bottom in first_row:
+        assert not drawn[top + 4 : bottom - 3, left + 4 : right - 3].any()
+
+
+def test_captions_stand_below_each_other():
+    one, two = (changed(draw(grey(640, 480), [Mark("cat")] * n)) for n in (1, 2))
+    assert two.any(axis=1).sum() > 1.9 * one.any(axis=1).sum()
+
+
 def test_labels_do_not_hide_each_other():
     box = (200, 200, 400, 300)
     one = changed(draw(grey(640, 480), [Mark("cat", box)]))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jaxdnn import FileError, InputError
-from jaxdnn.image import Fit, preprocess, read_image, resize, to_gray, write_image
+from jaxdnn.image import Fit, preprocess, read_image, resize, resize_corners, to_gray, write_image
 
 sizes = st.tuples(st.integers(1, 70), st.integers(1, 70))
 seeds = st.integers(0, 2**16)
@@ -80,6 +80,7 @@ def test_means_and_scales_per_channel_are_in_the_results_order():
         ({"scale": (1, 2, 3, 4)}, "scale has 4 values for 3 channels"),
         ({"size": (0, 4)}, "cannot be fitted into size"),
         ({"mode": "squeeze"}, "mode must be one of stretch, crop, letterbox, got 'squeeze'"),
+        ({"resizing": "caffe"}, "resizing must be one of opencv, darknet, got 'caffe'"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -104,6 +105,51 @@ def test_crop_and_letterbox_by_hand():
     box = Fit.of((200, 100), (50, 50), "letterbox")
     assert (box.resized, box.offset) == ((50, 25), (0, 12))
     np.testing.assert_allclose(box.to_picture([0, 12, 50, 37]), [0, 0, 200, 100])
+
+
+def darknet_resized(image, width, height):
+    """Darknet's two loops: first along rows, then along columns."""
+
+    def stretched(line, size):
+        step = (len(line) - 1) / max(size - 1, 1)
+        at = np.minimum(np.arange(size) * step, len(line) - 1)
+        low = np.minimum(at.astype(int), max(len(line) - 2, 0))
+        part = (at - low).reshape(-1, 1, 1)
+        return line[low] * (1 - part) + line[np.minimum(low + 1, len(line) - 1)] * part
+
+    across = stretched(image.astype(np.float64).transpose(1, 0, 2), width)
+    return stretched(across.transpose(1, 0, 2), height)
+
+
+@given(sizes, sizes, seeds)
+def test_darknets_resize(old, new, seed):
+    image = picture(old, seed=seed)
+    got = preprocess(image, new, resizing="darknet", scale=1 / 255)
+    want = darknet_resized(image, *new).transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(got[0], want, rtol=0, atol=2e-5)
+
+
+@given(sizes, sizes, seeds)
+def test_darknets_letterbox(old, new, seed):
+    image = picture(old, seed=seed)
+    width, height = new
+    if width * old[1] < height * old[0]:
+        height = max(1, old[1] * width // old[0])
+    else:
+        width = max(1, old[0] * height // old[1])
+    want = np.full((*new[::-1], 3), 127.5)
+    top, left = (new[1] - height) // 2, (new[0] - width) // 2
+    want[top : top + height, left : left + width] = darknet_resized(image, width, height)
+    got = preprocess(image, new, mode="letterbox", resizing="darknet")
+    np.testing.assert_allclose(got[0], want.transpose(2, 0, 1), rtol=0, atol=4e-3)
+    fit = Fit.of(old, new, "letterbox", "darknet")
+    np.testing.assert_allclose(fit.to_picture([left, top, left + width, top + height]), [0, 0, *old], atol=1e-9)
+
+
+def test_corners_keep_their_pixels():
+    ramp = np.arange(0, 50, 10, np.uint8).reshape(1, 5)
+    np.testing.assert_allclose(resize_corners(ramp, (9, 1)), [np.arange(0, 45, 5)])
+    np.testing.assert_allclose(resize_corners(ramp, (1, 2)), [[0], [0]])
 
 
 def save(path, image, **options):

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "layers.md"
 ROWS: dict[str, str] = {}
 
+pytestmark = pytest.mark.xdist_group("layer_matrix")  # one process, so that the table is whole
+
 
 def run(case: Case):
     """Run a case; slots that it does not give are drawn."""
@@ -54,7 +56,7 @@ def test_feature(case):
 
 def test_table_is_up_to_date():
     if len(ROWS) < len(CASES):
-        pytest.skip("needs the whole module in one process")
+        pytest.skip("needs a run of the whole module")
     types = ", ".join(f"`{name}`" for name in sorted(RULES, key=str.lower))
     page = "\n".join(
         [

@@ -1,53 +1,16 @@
-"""Pages of handwritten digits: drawing them, and finding the digits on them again."""
+"""The digits on a scanned page: where they are, and what the network sees of them."""
 
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 SIDE = 16
 """Width and height of the network's input."""
-CELL = 64
-PITCH = 72, 100
-"""Horizontal and vertical distance of the digits on a page."""
 INK = 60
 """How much darker than the paper a pixel must be to count as ink."""
 
 Box = tuple[int, int, int, int]
-
-
-def draw_digit(pixels: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """Return one digit as ink in a cell: 0 is paper, 255 is full ink.
-
-    Args:
-        pixels: 8x8 intensities 0..16 of scikit-learn's digits.
-        rng: picks size, slant and pressure.
-    """
-    ink = Image.fromarray((pixels / 16 * 255).astype(np.uint8))
-    width, height = rng.integers(34, 46), rng.integers(40, 50)
-    ink = ink.resize((int(width), int(height)), Image.Resampling.BICUBIC)
-    # A pen leaves a line that is either there or not: steepen the grey slopes of the small original.
-    values = np.asarray(ink, np.float32) / 255
-    ink = Image.fromarray((255 / (1 + np.exp(-14 * (values - 0.42)))).astype(np.uint8))
-    cell = Image.new("L", (CELL, CELL))
-    cell.paste(ink, ((CELL - ink.width) // 2, (CELL - ink.height) // 2))
-    return cell.rotate(rng.uniform(-9, 9), Image.Resampling.BICUBIC)
-
-
-def draw_page(digits: list[np.ndarray], columns: int, rng: np.random.Generator) -> Image.Image:
-    """Return a grey page with the digits in lines, as a scanner would see it."""
-    rows = -(-len(digits) // columns)
-    across, down = PITCH
-    ink = np.zeros((rows * down + CELL, columns * across + CELL), np.float32)
-    for index, pixels in enumerate(digits):
-        row, column = divmod(index, columns)
-        top = CELL // 2 + row * down + int(rng.integers(0, 12))
-        left = CELL // 2 + column * across + int(rng.integers(-3, 4))
-        cell = np.asarray(draw_digit(pixels, rng), np.float32) / 255
-        ink[top : top + CELL, left : left + CELL] = np.maximum(ink[top : top + CELL, left : left + CELL], cell)
-    shade = np.linspace(240, 224, ink.shape[1])[None] + rng.normal(0, 3, ink.shape)
-    page = Image.fromarray(np.clip(shade * (1 - 0.82 * ink), 0, 255).astype(np.uint8))
-    return page.filter(ImageFilter.GaussianBlur(0.6))
 
 
 def find_digits(page: Image.Image) -> list[Box]:

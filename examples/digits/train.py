@@ -3,7 +3,7 @@
 The prototxt is imported without weights, its fillers draw the first values, optax trains them with the
 gradient of ``net.apply``, and the result is written as a caffemodel that Caffe and OpenCV read as well.
 
-    python examples/digits/train.py      # about a minute on two cores; needs pip install jaxdnn[examples]
+    python -m examples.digits.train      # about a minute on two cores; needs pip install jaxdnn[examples]
 """
 
 from __future__ import annotations
@@ -15,25 +15,42 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from page import crop_digits, draw_digit, draw_page, find_digits
-from PIL import Image
-from sklearn.datasets import load_digits
+from PIL import Image, ImageFilter
 
 import jaxdnn
+from examples.digits.page import crop_digits, find_digits
+from examples.handwriting import draw_digit, split
 from jaxdnn.importers.caffe import save_weights
 
 HERE = Path(__file__).parent
 COPIES = 12
 """How many drawings of each training digit the network sees."""
 COLUMNS, ROWS = 12, 8
+CELL = 64
+PITCH = 72, 100
+"""Horizontal and vertical distance of the digits on a page."""
 
 
-def split() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return scikit-learn's 1,797 digits as (pictures, labels) for training and for testing."""
-    digits = load_digits()
-    order = np.random.default_rng(0).permutation(len(digits.images))
-    test, train = order[:360], order[360:]
-    return (digits.images[train], digits.target[train]), (digits.images[test], digits.target[test])
+def draw(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return one digit in a cell, of a random size and slant."""
+    width, height = rng.integers(34, 46), rng.integers(40, 50)
+    return draw_digit(pixels, (int(width), int(height)), rng.uniform(-9, 9), CELL)
+
+
+def draw_page(digits: list[np.ndarray], columns: int, rng: np.random.Generator) -> Image.Image:
+    """Return a grey page with the digits in lines, as a scanner would see it."""
+    rows = -(-len(digits) // columns)
+    across, down = PITCH
+    ink = np.zeros((rows * down + CELL, columns * across + CELL), np.float32)
+    for index, pixels in enumerate(digits):
+        row, column = divmod(index, columns)
+        top = CELL // 2 + row * down + int(rng.integers(0, 12))
+        left = CELL // 2 + column * across + int(rng.integers(-3, 4))
+        cell = draw(pixels, rng)
+        ink[top : top + CELL, left : left + CELL] = np.maximum(ink[top : top + CELL, left : left + CELL], cell)
+    shade = np.linspace(240, 224, ink.shape[1])[None] + rng.normal(0, 3, ink.shape)
+    page = Image.fromarray(np.clip(shade * (1 - 0.82 * ink), 0, 255).astype(np.uint8))
+    return page.filter(ImageFilter.GaussianBlur(0.6))
 
 
 def drawings(pictures: np.ndarray, copies: int, seed: int) -> np.ndarray:
@@ -41,7 +58,7 @@ def drawings(pictures: np.ndarray, copies: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     crops = []
     for pixels in np.concatenate([pictures] * copies):
-        ink = np.asarray(draw_digit(pixels, rng), np.float32) / 255
+        ink = draw(pixels, rng)
         cell = Image.fromarray((235 * (1 - 0.82 * ink)).astype(np.uint8))
         filled = np.argwhere(ink > 0.25)
         (top, left), (bottom, right) = filled.min(axis=0), filled.max(axis=0) + 1

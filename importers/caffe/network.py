@@ -39,13 +39,19 @@ _TRAINING_FIELDS = (
 
 
 def load_model(
-    prototxt: str, caffemodel: str | None = None, *, stages: Iterable[str] = (), level: int = 0
+    prototxt: str,
+    caffemodel: str | None = None,
+    *,
+    compat: str | None = None,
+    stages: Iterable[str] = (),
+    level: int = 0,
 ) -> Model:
     """Read a Caffe network.
 
     Args:
         prototxt: path of the network's description.
         caffemodel: path of its weights.
+        compat: ``"opencv"`` for the numerics of OpenCV 4 where they are not Caffe's.
         stages, level: the NetState that include and exclude rules are met by; the phase is TEST.
 
     Raises:
@@ -54,7 +60,7 @@ def load_model(
     net = _parse(prototxt)
     stored = None if caffemodel is None else read_weights(caffemodel)
     with located(file=prototxt):
-        importer = _Importer(net, prototxt, stored)
+        importer = _Importer(net, prototxt, stored, opencv=compat == "opencv")
         state = net_state(net, level, stages)
         for layer in upgrade(net):
             if is_kept(layer, state):
@@ -82,8 +88,8 @@ def _parse(path: str) -> Message:
 class _Importer:
     """Turns layers into nodes, one by one in the file's order."""
 
-    def __init__(self, net: Message, path: str, stored: list[StoredLayer] | None) -> None:
-        self.builder = CaffeBuilder()
+    def __init__(self, net: Message, path: str, stored: list[StoredLayer] | None, *, opencv: bool) -> None:
+        self.builder = CaffeBuilder(opencv=opencv)
         self._path = path
         self._blobs = Blobs(self.builder, _all_tops(net))
         self._stored: dict[str, list[np.ndarray]] = {layer.name: layer.blobs for layer in stored or ()}

@@ -59,11 +59,13 @@ class CaffeBuilder(Builder):
     """A builder that knows Caffe's blobs, in-place layers and shared parameters.
 
     Attributes:
+        opencv: whether OpenCV's numerics are wanted where it computes something else than Caffe.
         preprocessing: what data layers say of their pictures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, opencv: bool = False) -> None:
         super().__init__()
+        self.opencv = opencv
         self.preprocessing: dict[str, object] = {}
         self._shared: dict[str, str] = {}
         self._order: dict[str, int] = {}

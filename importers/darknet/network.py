@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import replace
 
-from jaxdnn.errors import FileError, GraphError, InputError, ParseError, UnsupportedLayerError, located
+from jaxdnn.errors import FileError, GraphError, ParseError, UnsupportedLayerError, located
 from jaxdnn.importers.darknet import rules as _rules  # noqa: F401  (registers all rules)
 from jaxdnn.importers.darknet.cfg import Section, parse
 from jaxdnn.importers.darknet.registry import MAX_ELEMENTS, RULES, DarknetBuilder, Output
@@ -93,7 +93,7 @@ class _Importer:
         with located(line=section.line, layer=b.place):
             self._last = RULES[section.name](b, section, self._last)
             section.refuse_leftovers()
-        b.layers.append(self._last)
+        b.finish(self._last)
 
     def model(self) -> Model:
         """Return what was built, without numbers."""
@@ -121,5 +121,5 @@ def _input_shape(network: Section) -> tuple[tuple[int, int, int], bool]:
             raise ParseError(f"the input of {channels}x{height}x{width} is absurdly large")
         return (channels, height, width), False
     if inputs < 1:
-        raise InputError(f"inputs must be at least 1, got {inputs}")
+        raise ParseError(f"inputs must be at least 1, got {inputs}", line=network.error("inputs", "").line)
     return (inputs, 1, 1), True

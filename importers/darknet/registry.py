@@ -34,7 +34,7 @@ class Output:
     """
 
     value: str
-    shape: tuple[int, int, int]
+    shape: Shape
     flat: bool = False
 
     @property
@@ -79,6 +79,7 @@ class DarknetBuilder(Builder):
         self.shared: dict[int, dict[str, str]] = {}
         self.state_outputs: list[str] = []
         self._shown: dict[str, str] = {}
+        self._yielded: set[str] = set()
         self._used: set[str] = set()
         self._stores = True
 
@@ -88,6 +89,11 @@ class DarknetBuilder(Builder):
         self.place = f"{self.index} [{section.name}]"
         self._stores = not section.flag("dontload")
 
+    def finish(self, output: Output) -> None:
+        """Record what the section at hand yields."""
+        self.layers.append(output)
+        self._yielded.add(output.value)
+
     def name(self, kind: str, offset: int = 0) -> str:
         """Return OpenCV's name for a part of this layer."""
         return f"{kind}_{self.index + offset}"
@@ -96,7 +102,7 @@ class DarknetBuilder(Builder):
         self,
         layer: Layer,
         *inputs: Output,
-        shape: tuple[int, int, int],
+        shape: Shape,
         name: str,
         params: dict[str, str] | None = None,
         flat: bool = False,
@@ -120,7 +126,7 @@ class DarknetBuilder(Builder):
             raise ShapeError(f"the output size {dims(shape)} of {dims(inputs[0].shape)} is not positive")
         if math.prod(shape) > MAX_ELEMENTS:
             raise ShapeError(f"the output of {dims(shape)} has more than {MAX_ELEMENTS} elements")
-        self._used.update(x.value for x in inputs)
+        self._used.update(x.value for x in inputs if x.value in self._yielded)
         (output,) = self.add(
             layer, tuple(x.value for x in inputs), name=name, outputs=(value or name,), params=params
         )
@@ -145,7 +151,7 @@ class DarknetBuilder(Builder):
         size = [window.count for window in layer.windows((1, *x.shape))]
         return self.emit(layer, x, shape=(x.shape[0], size[0], size[1]), name=name)
 
-    def state(self, name: str, shape: tuple[int, int, int], *, flat: bool = False) -> Output:
+    def state(self, name: str, shape: Shape, *, flat: bool = False) -> Output:
         """Add an input for a state of this layer, zero unless a call gives it."""
         state = Output(name, shape, flat)
         self.input(name, (1, *state.sizes), default=0.0)
@@ -153,8 +159,8 @@ class DarknetBuilder(Builder):
 
     def next_state(self, state: Output, x: Output) -> None:
         """Make a value an output, which the next call takes as this state."""
-        (value,) = self.add(Identity(), (x.value,), name=f"{state.value}_next")
-        self.state_outputs.append(value)
+        name = f"{state.value}_next"
+        self.state_outputs.append(self.emit(Identity(), x, shape=x.shape, name=name, flat=x.flat).value)
 
     def sources(self, section: Section, key: str) -> list[Output]:
         """Return what the sections yield that an option lists; a negative number counts back from this one.

@@ -84,8 +84,8 @@ def detections(
         )
     number = joined.shape[2] - 5
     wanted = tuple(range(number)) if classes is None else tuple(sorted(set(classes)))
-    if any(not 0 <= index < number for index in wanted):
-        raise InputError(f"classes {list(wanted)} are not all among the {number} classes of the rows")
+    if not wanted or not 0 <= wanted[0] <= wanted[-1] < number:
+        raise InputError(f"classes must be some of 0 to {number - 1}, got {list(wanted)}")
     return _detect(
         joined,
         score_threshold,
@@ -94,7 +94,7 @@ def detections(
         size=max_detections,
         wanted=wanted,
         per_class=per_class,
-        limit=min(candidates, joined.shape[1] * (number if per_class else 1)),
+        limit=min(candidates, joined.shape[1] * (len(wanted) if per_class else 1)),
     )
 
 
@@ -107,7 +107,7 @@ def _joined(rows: Any) -> jax.Array:
     shapes = {name: array.shape for name, array in arrays.items()}
     first = next(iter(shapes.values()))
     for name, shape in shapes.items():
-        if len(shape) != 3 or shape[2] < 6:
+        if len(shape) != 3 or shape[1] < 1 or shape[2] < 6:
             raise InputError(f"rows are batch x boxes x (5 + classes), {name!r} is {dims(shape)}")
         if (shape[0], shape[2]) != (first[0], first[2]):
             raise InputError(f"the heads do not fit together: {dims(first)} and {dims(shape)}")

@@ -20,6 +20,9 @@ from jaxdnn.errors import FileError, InputError
 
 Size = tuple[int, int]
 Mode = Literal["stretch", "crop", "letterbox"]
+Resizing = Literal["opencv", "darknet"]
+"""Whose way of resizing: OpenCV interpolates between the centres of pixels and keeps 8 bits; Darknet keeps the
+corner pixels in the corners and its results unrounded, and a letterbox's size is a quotient of whole numbers."""
 
 _COEFFICIENT_BITS = 11
 """Precision of the interpolation weights of 8-bit pictures; OpenCV's INTER_RESIZE_COEF_BITS."""
@@ -88,7 +91,9 @@ class Fit:
     offset: Size
 
     @classmethod
-    def of(cls, picture: Size, size: Size, mode: Mode = "stretch") -> Fit:
+    def of(
+        cls, picture: Size, size: Size, mode: Mode = "stretch", resizing: Resizing = "opencv"
+    ) -> Fit:
         """Fit a picture into an input.
 
         Args:
@@ -96,9 +101,10 @@ class Fit:
             size: the input's size.
             mode: ``stretch`` changes the aspect ratio; ``crop`` covers the input and cuts off what sticks
                 out at both ends; ``letterbox`` keeps the whole picture and leaves borders.
+            resizing: whose way of resizing.
         """
-        if mode not in get_args(Mode):
-            raise InputError(f"mode must be one of {', '.join(get_args(Mode))}, got {mode!r}")
+        _require_one_of("mode", mode, get_args(Mode))
+        _require_one_of("resizing", resizing, get_args(Resizing))
         if min(*picture, *size) < 1:
             raise InputError(f"a picture of size {picture} cannot be fitted into size {size}")
         # In float32 like OpenCV, which decides the rounding of sizes.
@@ -111,10 +117,12 @@ class Fit:
             resized = (round(picture[0] * factor), round(picture[1] * factor))
             offset = (-((resized[0] - size[0]) // 2), -((resized[1] - size[1]) // 2))
             return cls(size, resized, (1 / factor, 1 / factor), offset)
-        resized = (
-            max(1, int(np.float32(picture[0]) * min(factors))),
-            max(1, int(np.float32(picture[1]) * min(factors))),
-        )
+        if resizing == "darknet":
+            tight = 0 if factors[0] < factors[1] else 1
+            whole = [max(1, side * size[tight] // picture[tight]) for side in picture]
+        else:
+            whole = [max(1, int(np.float32(side) * min(factors))) for side in picture]
+        resized = (whole[0], whole[1])
         offset = ((size[0] - resized[0]) // 2, (size[1] - resized[1]) // 2)
         return cls(size, resized, (picture[0] / resized[0], picture[1] / resized[1]), offset)
 
@@ -137,27 +145,49 @@ def resize(image: np.ndarray, size: Size, step: tuple[float, float] | None = Non
     """
     height, width = image.shape[:2]
     step = step or (1 / (size[0] / width), 1 / (size[1] / height))
-    left, right, x = _taps(width, size[0], step[0])
-    top, bottom, y = _taps(height, size[1], step[1])
-    x = x.reshape(1, -1, *(1,) * (image.ndim - 2))
-    y = y.reshape(-1, 1, *(1,) * (image.ndim - 2))
+    columns = _taps(width, (np.arange(size[0]) + 0.5) * step[0] - 0.5)
+    rows = _taps(height, (np.arange(size[1]) + 0.5) * step[1] - 0.5)
     if image.dtype != np.uint8:
-        image = image.astype(np.float32)
-        rows = image[:, left] * (1 - x) + image[:, right] * x
-        blended: np.ndarray = rows[top] * (1 - y) + rows[bottom] * y
-        return blended
+        return _blend(image.astype(np.float32), columns, rows)
+    (left, right, x), (top, bottom, y) = _aligned(image, columns, rows)
     x0, x1, y0, y1 = (np.rint(w * (1 << _COEFFICIENT_BITS)).astype(np.int32) for w in (1 - x, x, 1 - y, y))
-    rows = (image[:, left] * x0 + image[:, right] * x1) >> 4
-    result: np.ndarray = ((rows[top] * y0 >> 16) + (rows[bottom] * y1 >> 16) + 2) >> 2
+    lines = (image[:, left] * x0 + image[:, right] * x1) >> 4
+    result: np.ndarray = ((lines[top] * y0 >> 16) + (lines[bottom] * y1 >> 16) + 2) >> 2
     return result.astype(np.uint8)
 
 
-def _taps(size: int, count: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the two neighbours of each of ``count`` sampled points, and the weight of the second."""
-    position = ((np.arange(count) + 0.5) * step - 0.5).astype(np.float32)
+def resize_corners(image: np.ndarray, size: Size) -> np.ndarray:
+    """Resize by bilinear interpolation that leaves the corner pixels where they are, as Darknet does; float32."""
+    columns, rows = (
+        _taps(old, np.arange(new) * ((old - 1) / max(new - 1, 1)))
+        for old, new in zip(image.shape[1::-1], size, strict=True)
+    )
+    return _blend(image.astype(np.float32), columns, rows)
+
+
+Taps = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""The two neighbours of each sampled point along an axis, and the weight of the second."""
+
+
+def _taps(size: int, position: np.ndarray) -> Taps:
+    position = position.astype(np.float32)
     low = np.floor(position)
     index = low.astype(np.int64)
     return index.clip(0, size - 1), (index + 1).clip(0, size - 1), position - low
+
+
+def _aligned(image: np.ndarray, columns: Taps, rows: Taps) -> tuple[Taps, Taps]:
+    """Give the weights the axes of a picture."""
+    x = columns[2].reshape(1, -1, *(1,) * (image.ndim - 2))
+    y = rows[2].reshape(-1, 1, *(1,) * (image.ndim - 2))
+    return (*columns[:2], x), (*rows[:2], y)
+
+
+def _blend(image: np.ndarray, columns: Taps, rows: Taps) -> np.ndarray:
+    (left, right, x), (top, bottom, y) = _aligned(image, columns, rows)
+    lines = image[:, left] * (1 - x) + image[:, right] * x
+    blended: np.ndarray = lines[top] * (1 - y) + lines[bottom] * y
+    return blended
 
 
 def to_gray(image: np.ndarray) -> np.ndarray:
@@ -179,7 +209,8 @@ def preprocess(
     swap_rb: bool = False,
     gray: bool = False,
     mode: Mode = "stretch",
-    border: float = 0.0,
+    resizing: Resizing = "opencv",
+    border: float | None = None,
 ) -> np.ndarray:
     """Return the network input ``(picture - mean) * scale``, float32 (1, channels, height, width).
 
@@ -194,7 +225,9 @@ def preprocess(
         swap_rb: exchange the first and the third channel, for networks that take red, green, blue.
         gray: make a single channel out of colours.
         mode: how a picture of another aspect ratio is made to fit, see :meth:`Fit.of`.
-        border: value of the letterbox's borders before ``mean`` is subtracted.
+        resizing: whose way of resizing, see :data:`Resizing`.
+        border: value of the letterbox's borders before ``mean`` is subtracted; by default 0, and Darknet's
+            127.5.
 
     Raises:
         InputError: the array is no picture, or a value does not fit it.
@@ -206,7 +239,8 @@ def preprocess(
         raise InputError(f"a picture is made of numbers, got {image.dtype}")
     if gray:
         image = to_gray(image)
-    image = _place(image, Fit.of(image.shape[1::-1], size or image.shape[1::-1], mode), border)
+    own = image.shape[1::-1]
+    image = _place(image, Fit.of(own, size or own, mode, resizing), resizing, border)
     image = image.reshape(*image.shape[:2], -1)
     channels = image.shape[2]
     if swap_rb and channels >= 3:
@@ -217,17 +251,25 @@ def preprocess(
     return blob
 
 
-def _place(image: np.ndarray, fit: Fit, border: float) -> np.ndarray:
+def _place(image: np.ndarray, fit: Fit, resizing: Resizing, border: float | None) -> np.ndarray:
     """Resize a picture and cut it or add borders, so that it fills the input."""
-    if image.shape[1::-1] != fit.resized:
+    if resizing == "darknet":
+        image = resize_corners(image, fit.resized)
+        border = 127.5 if border is None else border
+    elif image.shape[1::-1] != fit.resized:
         image = resize(image, fit.resized, fit.step)
     (left, top), (width, height) = fit.offset, fit.size
     image = image[max(0, -top) :, max(0, -left) :][:height, :width]
     if image.shape[:2] == (height, width):
         return image
-    framed = np.full((height, width, *image.shape[2:]), border, image.dtype)
+    framed = np.full((height, width, *image.shape[2:]), border or 0.0, image.dtype)
     framed[top : top + image.shape[0], left : left + image.shape[1]] = image
     return framed
+
+
+def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def _per_channel(name: str, value: float | Sequence[float], channels: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import jax
 
 from jaxdnn.errors import InputError
 from jaxdnn.importers import load_model
-from jaxdnn.ir import Model
+from jaxdnn.ir import Model, Value
 from jaxdnn.net import Net
 from jaxdnn.passes import extract
 from jaxdnn.policy import Policy
@@ -43,7 +43,8 @@ def load(
         format: ``"caffe"`` or ``"darknet"``; by default found out from the files' contents.
         inputs: names of the values that a call feeds instead of the file's inputs.
         outputs: names of the values (or layers) that a call returns by default.
-        input_shapes: sizes by input name, where the file states none or others are wanted.
+        input_shapes: sizes by input name, where the file states none or others are wanted. Labels that are
+            not named get the batch of the inputs that are.
         custom_layers: functions ``f(weights, *inputs, **attributes)`` by layer type.
         policy: dtype policy, see :class:`~jaxdnn.policy.Policy`.
         compat: ``"opencv"`` computes what OpenCV 4 computes where that is not what the format's own program
@@ -75,8 +76,14 @@ def _with_shapes(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Model:
     for name in shapes:
         if name not in names:
             raise InputError(f"input_shapes names {name!r}; the inputs are {', '.join(names)}")
-    values = tuple(
-        replace(value, shape=tuple(shapes[value.name])) if value.name in shapes else value
-        for value in model.graph.inputs
-    )
+    values = tuple(replace(value, shape=_shape_of(value, shapes)) for value in model.graph.inputs)
     return replace(model, graph=replace(model.graph, inputs=values))
+
+
+def _shape_of(value: Value, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int | None, ...] | None:
+    batches = {shape[0] for shape in shapes.values() if len(shape)}
+    if value.name in shapes:
+        return tuple(shapes[value.name])
+    if value.optional and value.shape and len(batches) == 1:
+        return (*batches, *value.shape[1:])
+    return value.shape

@@ -40,7 +40,7 @@ def test_several_pictures_alone_and_in_a_batch(jaxdnn_command, net, pictures):
 def test_numbers_table(jaxdnn_command, net, pictures):
     result = jaxdnn_command("run", *net, pictures[0])
     assert result.code == 0
-    assert result.out.startswith("data: 4x4 bgr, stretch, (picture - 0) * 1\n\n")
+    assert result.out.startswith("data: 4x4 bgr, stretch (opencv), (picture - 0) * 1\n\n")
     assert "orange.png (8x6)" in result.out
     assert "1x3x1x1     0   255   127.7   0 128 255" in result.out
     assert result.err == ""

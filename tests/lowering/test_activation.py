@@ -14,10 +14,14 @@ from jaxdnn.layers.activation import (
     Clip,
     Elu,
     Gelu,
+    GroupedSoftmax,
+    HardMish,
     HardSigmoid,
     HardSwish,
     LogSoftmax,
     Mish,
+    NormalizeAlong,
+    PiecewiseLinear,
     PRelu,
     Relu,
     Selu,
@@ -25,6 +29,7 @@ from jaxdnn.layers.activation import (
     Softmax,
     Softplus,
     Softsign,
+    Stair,
     Swish,
     Tanh,
     Threshold,
@@ -154,3 +159,61 @@ def test_errors():
         run(PRelu(), x, slope=x)
     with pytest.raises(LayerError, match="approximation must be one of none, tanh, got 'erf'"):
         Gelu(approximation="erf")
+
+
+def test_hard_mish_and_stair_at_their_corners():
+    x = np.array([-3, -2, -1, 0, 0.5, 1, 1.25, 2, 3.5], np.float32)
+    assert_close(run(HardMish(), x), [0, 0, -0.5, 0, 0.5, 1, 1.25, 2, 3.5])
+    assert_close(run(Stair(), x), [-2, -1, -1, 0, 0, 0, 0.25, 1, 1.5])
+
+
+@given(arrays)
+def test_stair(x):
+    floor, x = np.floor(x.astype(np.float64)), x.astype(np.float64)
+    want = np.where(floor % 2 == 0, np.floor(x / 2), x - floor + np.floor(x / 2))
+    assert_close(run(Stair(), x.astype(np.float32)), want)
+
+
+@given(arrays, st.lists(st.integers(-40, 40), min_size=1, max_size=4, unique=True), st.data())
+def test_piecewise_linear(x, corners, data):
+    slope = st.integers(-2, 2).map(float)
+    points = tuple((corner / 2, data.draw(slope)) for corner in sorted(corners))
+    first, last = data.draw(slope), data.draw(slope)
+    columns = np.transpose(points)
+    want = np.interp(x, *columns)
+    want += first * np.minimum(x - columns[0, 0], 0) + last * np.maximum(x - columns[0, -1], 0)
+    layer = PiecewiseLinear(points=points, first_slope=first, last_slope=last)
+    assert_close(run(layer, x), want)
+
+
+@given(arrays, st.data())
+def test_normalize_along(x, data):
+    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    layer = NormalizeAlong(
+        function=data.draw(st.sampled_from(["relu", "exp"])), subtract_max=data.draw(st.booleans()), axis=axis
+    )
+    y = x.astype(np.float64)
+    y = y - y.max(axis, keepdims=True) if layer.subtract_max else y
+    y = np.exp(y) if layer.function == "exp" else np.maximum(y, 0)
+    assert_close(run(layer, x), y / (1e-4 + y.sum(axis, keepdims=True)))
+
+
+@given(arrays, st.data())
+def test_grouped_softmax(x, data):
+    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    size = x.shape[axis]
+    cuts = sorted(data.draw(st.sets(st.integers(1, size - 1)))) if size > 1 else []
+    groups = tuple(np.diff([0, *cuts, size]).tolist())
+    parts = [run(Softmax(axis=axis), part) for part in np.split(x, cuts, axis=axis)]
+    assert_close(run(GroupedSoftmax(groups=groups, axis=axis), x), np.concatenate(parts, axis=axis))
+
+
+def test_errors_of_groups_and_points():
+    with pytest.raises(ShapeError, match="the groups have 3 elements, axis 1 of 1x4 differs"):
+        run(GroupedSoftmax(groups=(1, 2)), np.zeros((1, 4), np.float32))
+    with pytest.raises(LayerError, match="points is empty"):
+        PiecewiseLinear(points=(), first_slope=0, last_slope=0)
+    with pytest.raises(LayerError, match="points must have rising x"):
+        PiecewiseLinear(points=((1, 0), (1, 1)), first_slope=0, last_slope=0)
+    with pytest.raises(LayerError, match="function must be one of relu, exp, got 'abs'"):
+        NormalizeAlong(function="abs")

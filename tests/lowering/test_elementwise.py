@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from jaxdnn import LayerError, ShapeError
-from jaxdnn.layers.elementwise import Abs, Axpy, Dropout, Eltwise, Exp, Log, Power, Sqrt, Square
+from jaxdnn.layers.elementwise import (
+    Abs,
+    Axpy,
+    Dropout,
+    Eltwise,
+    Exp,
+    Log,
+    Power,
+    Sqrt,
+    Square,
+    WeightedSum,
+)
 from jaxdnn.lowering import LOWERINGS
 from support.layer import assert_close, run
 
@@ -166,3 +177,35 @@ def test_errors_of_attributes():
         Log(base=1)
     with pytest.raises(LayerError, match=r"ratio must lie between 0 and 1, got 1\.5"):
         Dropout(ratio=1.5)
+
+
+@given(st.data())
+def test_weighted_sum(data):
+    count, shape = (
+        data.draw(st.integers(1, 3)),
+        data.draw(hnp.array_shapes(min_dims=2, max_dims=4, max_side=3)),
+    )
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    per_channel = data.draw(st.booleans())
+    normalization = data.draw(st.sampled_from(["none", "relu", "softmax"]))
+    inputs = [data.draw(floats(shape)) for _ in range(count)]
+    weight = data.draw(floats((count, shape[axis]) if per_channel else (count,)))
+    want_weight = weight.astype(np.float64)
+    if normalization == "relu":
+        want_weight = np.maximum(want_weight, 0)
+    elif normalization == "softmax":
+        want_weight = np.exp(want_weight - want_weight.max(axis=0))
+    if normalization != "none":
+        want_weight = want_weight / (want_weight.sum(axis=0) + 1e-4)
+    along = [1] * len(shape)
+    along[axis] = -1
+    want = sum(w.reshape(along) * x for w, x in zip(want_weight, inputs, strict=True))
+    layer = WeightedSum(per_channel=per_channel, normalization=normalization, axis=axis)
+    assert_close(run(layer, *inputs, weight=weight), want)
+
+
+def test_weighted_sum_of_unequal_shapes():
+    with pytest.raises(ShapeError, match="shapes differ, 1x2 and 1x3"):
+        run(WeightedSum(), np.zeros((1, 2)), np.zeros((1, 3)), weight=np.zeros(2, np.float32))
+    with pytest.raises(LayerError, match="normalization must be one of none, relu, softmax, got 'sum'"):
+        WeightedSum(normalization="sum")

@@ -165,3 +165,16 @@ def test_normalize_refuses():
         Normalize(order=3)
     with pytest.raises(LayerError, match="scale must be one of"):
         Normalize(scale="some")
+
+
+@given(st.integers(1, 7), st.integers(0, 6), st.integers(0, 2**16))
+def test_local_response_norm_with_a_channel_left_out(size, left_out, seed):
+    x = np.random.default_rng(seed).standard_normal((2, 7, 3)).astype(np.float32)
+    squares = x.astype(np.float64) ** 2
+    want = np.zeros(x.shape)
+    for channel in range(7):
+        window = squares[:, max(channel - (size - 1) // 2, 0) : channel + size // 2 + 1].sum(axis=1)
+        energy = window - squares[:, left_out]
+        want[:, channel] = x[:, channel] * (40 + 0.5 * energy) ** -0.75
+    layer = LocalResponseNorm(size=size, alpha=0.5, bias=40.0, average=False, left_out=left_out)
+    assert_close(run(layer, x), want)

@@ -20,6 +20,7 @@ _DATA_PARAMS = (
     "dense_image_data_param",
     "python_param",
 )
+_LABEL_MAPS = ("DenseImageData", "ImageSegData", "ImageLabelmapData")
 _TRANSFORM_FIELDS = ("force_color", "force_gray", "mirror", "scale", "crop_size", "mean_file", "mean_value")
 
 
@@ -50,7 +51,7 @@ def input_(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tup
     tops=(1, None),
 )
 def data(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """A layer that reads a database becomes inputs: the pictures, and the labels one number each."""
+    """A layer that reads a database becomes inputs: the pictures, and the labels, one number or map each."""
     del inputs
     transform = source.param("transform_param")
     batch = 1
@@ -71,7 +72,10 @@ def data(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple
     channels = 1 if transform.boolean("force_gray", False) else 3
     transform.ignore_all()
     picture = None if size is None else (batch, channels, *size)
-    return tuple(b.input(top, picture if index == 0 else (batch,)) for index, top in enumerate(source.tops))
+    label: tuple[int, ...] | None = (batch,)
+    if source.type in _LABEL_MAPS:
+        label = None if size is None else (batch, 1, *size)
+    return tuple(b.input(top, label if index else picture) for index, top in enumerate(source.tops))
 
 
 def _record_preprocessing(b: CaffeBuilder, transform: Fields) -> None:

@@ -153,9 +153,15 @@ def simpler_nms(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -
 
 @rules("Python", bottoms=(0, None), tops=(0, None))
 def python(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The proposal layer of py-faster-rcnn; any other Python layer is the user's to compute."""
+    """The proposal layer of py-faster-rcnn; any other Python layer is the user's to compute.
+
+    One without bottoms reads data: it becomes inputs, whose sizes the file does not tell.
+    """
     p = source.param("python_param")
     module, layer_name = p.string("module", ""), p.string("layer", "")
+    if not inputs:
+        p.ignore_all()
+        return tuple(b.input(top, None) for top in source.tops)
     if (module.split(".")[-1], layer_name) != ("proposal_layer", "ProposalLayer"):
         return _leave_to_user(b, source, inputs, p)
     RULES["Proposal"].check(source)

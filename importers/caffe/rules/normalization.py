@@ -147,6 +147,7 @@ def mvn(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[
         axis=1 if p.boolean("across_channels", False) else 2,
         normalize_variance=p.boolean("normalize_variance", True),
         epsilon=p.number("eps", 1e-9),
+        epsilon_inside=b.opencv,
     )
     return b.emit(source, layer, inputs)
 

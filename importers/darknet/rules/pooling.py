@@ -9,7 +9,7 @@ from jaxdnn.importers.darknet.cfg import Section
 from jaxdnn.importers.darknet.registry import DarknetBuilder, Output, rules
 from jaxdnn.importers.darknet.rules.convolution import blur, strides
 from jaxdnn.layers.base import require
-from jaxdnn.layers.pooling import Pool
+from jaxdnn.layers.pooling import Pool, Statistic
 from jaxdnn.layers.reduction import Reduce
 from jaxdnn.layers.shape import Reshape
 
@@ -19,13 +19,13 @@ def maxpool(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """Largest value of a window, or of channels."""
     section.ignore("maxpool_zero_nonmax")
     antialiasing, channels = section.integer("antialiasing", 0), section.integer("out_channels", 1)
-    pool = _pool(section, "max")
+    pool, stride = _pool(section, "max"), strides(section)
     if section.flag("maxpool_depth"):
         return _over_channels(b, x, channels)
     name = b.name("pool")
     if not antialiasing:
         return b.pool(pool, x, name)
-    return blur(b, b.pool(replace(pool, stride=1), x, name), antialiasing, pool.stride)
+    return blur(b, b.pool(replace(pool, stride=1), x, name), antialiasing, stride)
 
 
 @rules("local_avgpool", "local_avg")
@@ -34,7 +34,7 @@ def local_avgpool(b: DarknetBuilder, section: Section, x: Output) -> Output:
     return b.pool(_pool(section, "average"), x, b.name("pool"))
 
 
-def _pool(section: Section, statistic: str) -> Pool:
+def _pool(section: Section, statistic: Statistic) -> Pool:
     """Read a window. Its padding is that of both ends together, an odd cell behind."""
     size = section.integer("size", section.integer("stride", 1))
     padding = section.integer("padding", size - 1)

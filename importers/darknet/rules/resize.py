@@ -15,7 +15,9 @@ def upsample(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """Each pixel several times; with a negative stride the sum of several pixels."""
     x = b.image(x)
     stride = section.integer("stride", 2)
-    scale = 1.0 if b.opencv else section.number("scale", 1.0)
+    scale = section.number("scale", 1.0)
+    if b.opencv:
+        scale = 1.0
     require(stride != 0, "stride must not be 0")
     name = b.name("upsample")
     if stride > 0:

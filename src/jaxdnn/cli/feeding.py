@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxdnn.errors import InputError
-from jaxdnn.image import Fit, Mode, Size, preprocess
+from jaxdnn.image import Fit, Mode, Resizing, Size, preprocess
 from jaxdnn.net import Net
 
 _CHANNELS = (1, 3)
@@ -27,6 +27,7 @@ class Feeder:
         mean, scale: what the pictures are normalised with.
         swap_rb: whether it sees red, green, blue.
         mode: how pictures are made to fit.
+        resizing: whose way of resizing.
     """
 
     picture: str
@@ -37,6 +38,7 @@ class Feeder:
     scale: tuple[float, ...]
     swap_rb: bool
     mode: Mode
+    resizing: Resizing
 
     @classmethod
     def of(
@@ -46,10 +48,11 @@ class Feeder:
         size: Size | None,
         mean: tuple[float, ...] | None,
         scale: tuple[float, ...] | None,
-        swap_rb: bool,
-        mode: Mode,
+        swap_rb: bool | None,
+        mode: Mode | None,
+        resizing: Resizing | None,
     ) -> Feeder:
-        """Take what is not given from the network's inputs and from what its file says of pictures.
+        """Take what is not given from the network's inputs and from what its file or its format says of pictures.
 
         Raises:
             InputError: the network has inputs that cannot be made out of pictures.
@@ -71,13 +74,14 @@ class Feeder:
             channels == 1,
             mean or stated.get("mean") or (0.0,),
             scale or (stated.get("scale") or 1.0,),
-            swap_rb,
-            mode,
+            bool(stated.get("swap_rb")) if swap_rb is None else swap_rb,
+            mode or ("letterbox" if stated.get("letterbox") else "stretch"),
+            resizing or ("darknet" if net.source.format == "darknet" else "opencv"),
         )
 
     def feed(self, pictures: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], list[Fit]]:
         """Return the inputs for a batch, and how each picture lies in its input."""
-        fits = [Fit.of(picture.shape[1::-1], self.size, self.mode) for picture in pictures]
+        fits = [Fit.of(picture.shape[1::-1], self.size, self.mode, self.resizing) for picture in pictures]
         blobs = [
             preprocess(
                 picture,
@@ -87,6 +91,7 @@ class Feeder:
                 swap_rb=self.swap_rb,
                 gray=self.gray,
                 mode=self.mode,
+                resizing=self.resizing,
             )
             for picture in pictures
         ]
@@ -103,12 +108,13 @@ class Feeder:
             "mean": list(self.mean),
             "scale": list(self.scale),
             "mode": self.mode,
+            "resize": self.resizing,
         }
 
     def __str__(self) -> str:
         mean, scale = (",".join(f"{value:g}" for value in values) for values in (self.mean, self.scale))
         channels = self.to_dict()["channels"]
         return (
-            f"{self.picture}: {self.size[0]}x{self.size[1]} {channels}, {self.mode}, "
+            f"{self.picture}: {self.size[0]}x{self.size[1]} {channels}, {self.mode} ({self.resizing}), "
             f"(picture - {mean}) * {scale}"
         )

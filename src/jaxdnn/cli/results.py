@@ -1,4 +1,4 @@
-"""What a network's outputs say about a picture: classes, objects, or just numbers."""
+"""What a network's output says about a picture: classes, objects, or just numbers."""
 
 from __future__ import annotations
 
@@ -10,28 +10,10 @@ from typing import Any
 import numpy as np
 
 from jaxdnn.cli.console import print_table
-from jaxdnn.cli.labels import Labels, label_of
 from jaxdnn.drawing import Mark
-from jaxdnn.errors import InputError
-from jaxdnn.image import Fit
 
 _FEW = 16
 """Outputs of up to so many numbers are shown in full."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How outputs are read.
-
-    Attributes:
-        labels: names of classes.
-        top: how many classes are shown.
-        threshold: least score of a shown object.
-    """
-
-    labels: Labels
-    top: int
-    threshold: float
 
 
 @dataclass(frozen=True)
@@ -133,62 +115,6 @@ class Numbers:
 
 
 Result = Classification | Detections | Numbers
-
-
-def read_output(array: np.ndarray, fit: Fit, reading: Reading) -> Result:
-    """Find out what a picture's output means.
-
-    Rows of seven numbers are objects. A vector is a classification if it is a probability distribution or
-    has one number for each given label. Everything else stays numbers.
-
-    Args:
-        array: the output, as :func:`part_of` returns it.
-        fit: how the picture lies in the network's input.
-        reading: how outputs are read.
-    """
-    if _holds_objects(array):
-        return _read_objects(array.reshape(-1, 7), fit, reading)
-    vector = array.ravel().astype(np.float64)
-    if vector.size < 2 or max(array.shape) != vector.size:
-        return Numbers(array)
-    distribution = bool(vector.min() >= 0) and abs(float(vector.sum()) - 1) < 1e-2
-    if not distribution and len(reading.labels) != vector.size:
-        return Numbers(array)
-    best = np.argsort(-vector, kind="stable")[: reading.top]
-    return Classification([(int(i), label_of(reading.labels, int(i)), float(vector[i])) for i in best])
-
-
-def part_of(name: str, array: np.ndarray, index: int, count: int) -> np.ndarray:
-    """Return the part of an output that belongs to one picture of a batch.
-
-    Raises:
-        InputError: the output has no part for each picture.
-    """
-    if _holds_objects(array):
-        return array[:, :, array[0, 0, :, 0] == index]
-    if count == 1:
-        return array
-    if array.ndim == 0 or array.shape[0] != count:
-        raise InputError(f"output {name!r} of shape {array.shape} has no part for each of {count} pictures")
-    return array[index : index + 1]
-
-
-def _holds_objects(array: np.ndarray) -> bool:
-    """Whether an output is a list of (picture, class, score, left, top, right, bottom)."""
-    return array.ndim == 4 and array.shape[:2] == (1, 1) and array.shape[3] == 7
-
-
-def _read_objects(rows: np.ndarray, fit: Fit, reading: Reading) -> Detections:
-    """Read objects whose boxes are fractions of the input's size; class -1 means that there is none."""
-    rows = rows[(rows[:, 1] >= 0) & (rows[:, 2] >= reading.threshold)]
-    rows = rows[np.argsort(-rows[:, 2], kind="stable")]
-    boxes = fit.to_picture(rows[:, 3:].astype(np.float64) * np.tile(fit.size, 2))
-    return Detections(
-        [
-            (int(row[1]), label_of(reading.labels, int(row[1])), float(row[2]), tuple(map(float, box)))
-            for row, box in zip(rows, boxes, strict=True)
-        ]
-    )
 
 
 def _number(value: float) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import numpy as np
@@ -14,12 +13,12 @@ from jaxdnn.cli.console import print_json, status
 from jaxdnn.cli.feeding import Feeder
 from jaxdnn.cli.labels import read_labels
 from jaxdnn.cli.options import network_options, parse_numbers, parse_size
-from jaxdnn.cli.results import Reading, Result, part_of, read_output
+from jaxdnn.cli.reading import Reading, read_outputs
+from jaxdnn.cli.results import Result
 from jaxdnn.drawing import draw
 from jaxdnn.errors import FileError
-from jaxdnn.image import Mode, read_image, write_image
+from jaxdnn.image import Mode, Resizing, read_image, write_image
 from jaxdnn.loader import load
-from jaxdnn.net import Net
 
 
 @click.command(
@@ -27,6 +26,7 @@ from jaxdnn.net import Net
 Examples:
   jaxdnn run deploy.prototxt net.caffemodel cat.jpg --mean 104,117,123 --labels synset_words.txt
   jaxdnn run ssd.prototxt ssd.caffemodel street.jpg --mean 127.5 --scale 0.007843 --draw out.png
+  jaxdnn run yolov4.cfg yolov4.weights street.jpg --labels coco.names --draw out.png --letterbox
   jaxdnn run net.prototxt net.caffemodel *.jpg --output fc7 --json"""
 )
 @click.argument("model")
@@ -49,12 +49,23 @@ Examples:
     "--size", type=parse_size, metavar="SIZE", help="Size of the input, 300 or 320x240. [default: the file's]"
 )
 @click.option(
-    "--swap-rb", is_flag=True, help="The network takes red, green, blue instead of blue, green, red."
+    "--swap-rb/--no-swap-rb",
+    default=None,
+    help="The network takes red, green, blue instead of blue, green, red. [default: as Darknet's networks do]",
 )
 @click.option("--crop", "mode", flag_value="crop", help="Fill the input and cut off the ends.")
 @click.option("--letterbox", "mode", flag_value="letterbox", help="Keep the aspect ratio and add borders.")
 @click.option(
-    "--stretch", "mode", flag_value="stretch", default="stretch", help="Change the aspect ratio.  [default]"
+    "--stretch",
+    "mode",
+    flag_value="stretch",
+    help="Change the aspect ratio. [default, unless the file states letterbox]",
+)
+@click.option(
+    "--resize",
+    "resizing",
+    type=click.Choice(get_args(Resizing)),
+    help="Whose way of resizing pictures. [default: darknet for Darknet's networks, otherwise opencv]",
 )
 @click.option(
     "--labels", metavar="FILE", help="File of class names: one per line from class 0 on, or a label map."
@@ -70,9 +81,17 @@ Examples:
 @click.option(
     "--threshold",
     metavar="SCORE",
-    default=0.3,
+    default=0.25,
     show_default=True,
     help="Least score of an object that is shown.",
+)
+@click.option(
+    "--nms",
+    "overlap",
+    metavar="OVERLAP",
+    default=0.45,
+    show_default=True,
+    help="Largest intersection over union of two boxes of one class, for the heads of YOLO detectors.",
 )
 @click.option(
     "--output",
@@ -99,11 +118,13 @@ def run(
     mean: tuple[float, ...] | None,
     scale: tuple[float, ...] | None,
     size: tuple[int, int] | None,
-    swap_rb: bool,
-    mode: Mode,
+    swap_rb: bool | None,
+    mode: Mode | None,
+    resizing: Resizing | None,
     labels: str | None,
     top: int,
     threshold: float,
+    overlap: float,
     outputs: tuple[str, ...],
     batch: int,
     drawing: str | None,
@@ -118,10 +139,12 @@ def run(
     as many numbers as there are labels, is listed as its best classes; of all other outputs shape, smallest,
     largest and mean value are shown.
     """
-    reading = Reading(read_labels(labels) if labels else {}, top, threshold)
+    reading = Reading(read_labels(labels) if labels else {}, top, threshold, overlap)
     with status(f"Loading {weights}", quiet=as_json):
         net = load(model, weights, stages=stages, level=level, input_shapes=dict(input_shapes))
-    feeder = Feeder.of(net, size=size, mean=mean, scale=scale, swap_rb=swap_rb, mode=mode)
+    feeder = Feeder.of(
+        net, size=size, mean=mean, scale=scale, swap_rb=swap_rb, mode=mode, resizing=resizing
+    )
     if net.source.preprocessing.get("mean_file") and not mean:
         click.echo("Warning: the net's mean_file is not read: give --mean", err=True)
     targets = _drawing_paths(drawing, images)
@@ -132,7 +155,8 @@ def run(
         paths = images[start : start + batch]
         pictures = [read_image(path) for path in paths]
         with status(f"Computing {', '.join(paths)}", quiet=as_json):
-            results = list(_compute(net, feeder, pictures, outputs, reading))
+            feeds, fits = feeder.feed(pictures)
+            results = list(read_outputs(net, net(feeds, outputs=outputs or None), fits, reading))
         for path, picture, named in zip(paths, pictures, results, strict=True):
             if drawing is not None:
                 marks = [mark for result in named.values() for mark in result.marks()]
@@ -143,19 +167,6 @@ def run(
                 _print(path, picture, named)
     if as_json:
         print_json({"network": net.name, "preprocessing": feeder.to_dict(), "pictures": report})
-
-
-def _compute(
-    net: Net, feeder: Feeder, pictures: list[np.ndarray], outputs: tuple[str, ...], reading: Reading
-) -> Iterator[dict[str, Result]]:
-    """Yield each picture's results by output name."""
-    feeds, fits = feeder.feed(pictures)
-    arrays = {name: np.asarray(array) for name, array in net(feeds, outputs=outputs or None).items()}
-    for index, fit in enumerate(fits):
-        yield {
-            name: read_output(part_of(name, array, index, len(pictures)), fit, reading)
-            for name, array in arrays.items()
-        }
 
 
 def _drawing_paths(drawing: str | None, images: tuple[str, ...]) -> dict[str, str]:
