@@ -19,6 +19,7 @@ $(VENV)/.dev: $(VENV)/.base
 
 demo: $(VENV)/.base
 	$(BIN)/python examples/digits/demo.py
+	$(BIN)/python examples/digit_detector/demo.py
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup

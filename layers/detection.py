@@ -55,7 +55,11 @@ class DetectionOutput(Layer):
 
     Inputs: locations (batch, priors * L * 4) with L = 1 if ``share_location`` and L = ``classes`` otherwise;
     confidences (batch, priors * classes); prior boxes and variances (1, 2, priors * 4), as
-    :class:`PriorBox` makes them (one row is enough if ``variance_in_target``).
+    :class:`PriorBox` makes them (one row is enough if ``variance_in_target``). A detector of two steps has
+    two more inputs, of which the second may be absent: objectness (batch, priors * 2), whose second value of
+    each prior is the probability of an object, and the first step's locations, of the shape of the others.
+    Where that probability is below ``objectness_threshold``, all scores are 0 (the background's is 1); the
+    priors are first decoded with the first step's locations, and the boxes that result take their place.
 
     Decoding: with a prior's corners p, its size s and centre c, its variance v (1 if ``variance_in_target``)
     and the prediction d:
@@ -81,6 +85,7 @@ class DetectionOutput(Layer):
         code: ``corner``, ``center_size`` or ``corner_size``.
         variance_in_target: whether predictions already are in units of the prior.
         clip: whether decoded boxes are cut off at the image's border.
+        objectness_threshold: the smallest objectness of a prior whose scores count.
         confidence_threshold: a score must be greater.
         nms_threshold: the largest tolerated overlap.
         eta: factor of the adaptive threshold.
@@ -94,6 +99,7 @@ class DetectionOutput(Layer):
     code: str = "corner"
     variance_in_target: bool = False
     clip: bool = False
+    objectness_threshold: float = 0.01
     confidence_threshold: float = float("-inf")
     nms_threshold: float = 0.3
     eta: float = 1.0
@@ -111,6 +117,33 @@ class DetectionOutput(Layer):
             background is None or 0 <= background < self.classes,
             f"background {background} is not one of {self.classes} classes",
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestClassOutput(Layer):
+    """The detections among boxes with class scores: each box has one class, and suppresses all other classes' too.
+
+    Input: (batch, boxes, 5 + classes), rows ``centre x, centre y, width, height, objectness, class scores``, as
+    :class:`~jaxdnn.layers.yolo.YoloDecode` makes them; the objectness is not used.
+
+    In each image, of the boxes whose best score is above ``confidence_threshold``, the best first, a box is
+    kept if its intersection over union with every box kept before is at most ``nms_threshold``.
+
+    Output: (1, 1, detections, 7), each row ``image, class, score, x1, y1, x2, y2``, by image, then falling
+    score. Where no image has a detection there is one row ``image, -1, -1, …`` for each.
+
+    Attributes:
+        confidence_threshold: a score must be greater.
+        nms_threshold: the largest tolerated overlap.
+        first_label: the number of the first class in the output.
+    """
+
+    confidence_threshold: float
+    nms_threshold: float
+    first_label: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.nms_threshold >= 0, f"nms_threshold must not be negative, got {self.nms_threshold}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims
-from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal
+from jaxdnn.layers.detection import BestClassOutput, DetectionOutput, PriorBox, Proposal
 from jaxdnn.lowering.nms import best, first_true, iou, suppress
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.registry import lowers
@@ -45,12 +45,36 @@ def detection_output(
     location: jax.Array,
     confidence: jax.Array,
     prior: jax.Array,
+    *first_step: jax.Array,
 ) -> Padded:
     """Detect in each image, then string the images' detections together."""
     del weights
-    boxes, scores = _decode(layer, location, confidence, prior)
-    batch = len(scores)
-    rows, kept = jax.vmap(partial(_detect, layer))(boxes, scores)
+    boxes, scores = _decode(layer, location, confidence, prior, *first_step)
+    return _joined(*jax.vmap(partial(_detect, layer))(boxes, scores))
+
+
+@lowers(BestClassOutput, float32=True)
+def best_class_output(layer: BestClassOutput, weights: Mapping[str, jax.Array], boxes: jax.Array) -> Padded:
+    """Detect in each image, then string the images' detections together."""
+    del weights
+    if boxes.ndim != 3 or boxes.shape[2] < 6:
+        raise ShapeError(f"input must be batch x boxes x (5 + classes), got {dims(boxes.shape)}")
+    return _joined(*jax.vmap(partial(_best_classes, layer))(boxes))
+
+
+def _best_classes(layer: BestClassOutput, boxes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return one image's candidates (n, 6), best first, and which of them are detections."""
+    score = jnp.max(boxes[:, 5:], axis=1)
+    label = jnp.argmax(boxes[:, 5:], axis=1).astype(boxes.dtype) + layer.first_label
+    order, count = best(score, score > layer.confidence_threshold, len(boxes))
+    low, high = boxes[:, :2] - boxes[:, 2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2
+    rows = jnp.concatenate([jnp.stack([label, score], axis=1), low, high], axis=1)[order]
+    return rows, suppress(rows[:, 2:], count, threshold=layer.nms_threshold)
+
+
+def _joined(rows: jax.Array, kept: jax.Array) -> Padded:
+    """String together those rows (batch, n, 6) that are kept, or say of each image that it has none."""
+    batch = len(rows)
     none = jnp.full((batch, 1, 6), -1, rows.dtype)
     rows = _with_image(jnp.concatenate([rows, none], axis=1))
     # Each image's last row says that there is nothing; it counts if there is nothing in any image.
@@ -63,7 +87,12 @@ def detection_output(
 
 
 def _decode(
-    layer: DetectionOutput, location: jax.Array, confidence: jax.Array, prior: jax.Array
+    layer: DetectionOutput,
+    location: jax.Array,
+    confidence: jax.Array,
+    prior: jax.Array,
+    objectness: jax.Array | None = None,
+    first_location: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Return boxes (batch, objects or 1, priors, 4) and scores (batch, objects, priors)."""
     batch = len(location)
@@ -75,17 +104,27 @@ def _decode(
     for name, array, width in (
         ("location", location, 4 * boxes_per_prior),
         ("confidence", confidence, layer.classes),
+        ("objectness", objectness, 2),
+        ("the first step's location", first_location, 4 * boxes_per_prior),
     ):
-        if array.size != batch * priors * width:
+        if array is not None and array.size != batch * priors * width:
             raise ShapeError(
                 f"{name} predictions of {dims(array.shape)} do not match {priors} priors of {width} values "
                 f"in {batch} images"
             )
     if not layer.variance_in_target and len(prior) < 2:
         raise ShapeError(f"priors must be boxes and variances, 2 rows, got {len(prior)}")
-    boxes = _decode_boxes(layer, location.reshape(batch, priors, boxes_per_prior, 4), prior)
-    boxes = boxes.transpose(0, 2, 1, 3)
+    corners, variance = prior[0].reshape(1, priors, 1, 4), prior[-1].reshape(1, priors, 1, 4)
+    if first_location is not None:
+        first_location = first_location.reshape(batch, priors, boxes_per_prior, 4)
+        corners = _decode_boxes(layer, first_location, corners, variance)
+    boxes = _decode_boxes(layer, location.reshape(batch, priors, boxes_per_prior, 4), corners, variance)
+    boxes = (jnp.clip(boxes, 0, 1) if layer.clip else boxes).transpose(0, 2, 1, 3)
     scores = confidence.reshape(batch, priors, layer.classes).transpose(0, 2, 1)
+    if objectness is not None:
+        certain = objectness.reshape(batch, 1, priors, 2)[..., 1] >= layer.objectness_threshold
+        empty = np.arange(layer.classes).reshape(1, -1, 1) == layer.background
+        scores = jnp.where(certain, scores, jnp.asarray(empty, scores.dtype))
     objects = _objects(layer)
     return boxes if layer.share_location else boxes[:, objects], scores[:, objects]
 
@@ -95,22 +134,21 @@ def _objects(layer: DetectionOutput) -> np.ndarray:
     return np.array([label for label in range(layer.classes) if label != layer.background], int)
 
 
-def _decode_boxes(layer: DetectionOutput, delta: jax.Array, prior: jax.Array) -> jax.Array:
+def _decode_boxes(
+    layer: DetectionOutput, delta: jax.Array, corners: jax.Array, variance: jax.Array
+) -> jax.Array:
     """Turn predictions (batch, priors, L, 4) into boxes."""
-    corners = prior[0].reshape(1, -1, 1, 4)
     low, high = corners[..., :2], corners[..., 2:]
     size = high - low
     if not layer.variance_in_target:
-        delta = delta * prior[1].reshape(1, -1, 1, 4)
+        delta = delta * variance
     if layer.code == "center_size":
         centre = delta[..., :2] * size + (low + high) / 2
         half = jnp.exp(delta[..., 2:]) * size / 2
-        boxes = jnp.concatenate([centre - half, centre + half], axis=-1)
-    elif layer.code == "corner_size":
-        boxes = corners + delta * jnp.concatenate([size, size], axis=-1)
-    else:
-        boxes = corners + delta
-    return jnp.clip(boxes, 0, 1) if layer.clip else boxes
+        return jnp.concatenate([centre - half, centre + half], axis=-1)
+    if layer.code == "corner_size":
+        return corners + delta * jnp.concatenate([size, size], axis=-1)
+    return corners + delta
 
 
 def _detect(layer: DetectionOutput, boxes: jax.Array, scores: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,22 +1,22 @@
-"""Shapes and types of all values and parameters, from one abstract run of the program."""
+"""Shapes and types of all values and parameters, from an abstract run of each node."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import ShapeError, WeightsError
+from jaxdnn.errors import ShapeError, WeightsError, located
 from jaxdnn.ir import Node
 from jaxdnn.layers.base import Shape, dims
+from jaxdnn.layers.constant import Const
 from jaxdnn.layers.custom import Custom
 from jaxdnn.lowering.padded import Padded
-from jaxdnn.lowering.program import Program
+from jaxdnn.lowering.program import Program, place
 
 MAX_ELEMENTS = 2**31 - 1
 """No value and no parameter may be larger: XLA indexes with 32 bits on some devices, and Caffe everywhere."""
@@ -65,37 +65,81 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
         ShapeError: shapes do not fit, or a size is beyond :data:`MAX_ELEMENTS`.
         WeightsError: a stored parameter is not of the shape that its layer demands.
     """
-    values = dict(inputs)
-    params: dict[str, Shape] = {}
-    shapes: dict[str, tuple[tuple[Shape, ...], tuple[Shape, ...]]] = {}
-
-    def weights_of(node: Node, arguments: tuple[Any, ...]) -> dict[str, Any]:
-        shapes[node.name] = (tuple(np.shape(value) for value in arguments), ())
-        if isinstance(node.layer, Custom):
-            expected = {s: stored[r] for s, r in node.params.items() if r in stored}
-        else:
-            expected = dict(node.layer.param_shapes(*shapes[node.name][0]))
-            assert expected.keys() == node.params.keys(), f"{node}: slots {sorted(expected)}"
-        weights = {}
-        for slot, shape in expected.items():
-            _check_param(node, slot, shape, stored, params)
-            weights[slot] = jnp.zeros(shape, program.policy.params)
-        return weights
-
-    def observe(node: Node, results: tuple[Any, ...]) -> None:
-        shapes[node.name] = (shapes[node.name][0], tuple(value.shape for value in results))
-        for name, value in zip(node.outputs, results, strict=True):
-            _check_size(f"output {name!r}", value.shape)
-            values[name] = _spec(value)
-
-    def run(feeds: dict[str, Any]) -> None:
-        program.evaluate(weights_of, feeds, program.computable(feeds), observe)
-
     for name, spec in inputs.items():
         _check_size(f"input {name!r}", tuple(size or 1 for size in spec.shape))
-    feeds = {n: jax.ShapeDtypeStruct(s.shape, s.dtype) for n, s in inputs.items()}  # type: ignore[no-untyped-call]
-    jax.eval_shape(run, feeds)
-    return Inferred(values, params, shapes)
+    known: dict[str, Any] = {name: _struct(spec.shape, spec.dtype) for name, spec in inputs.items()}
+    params: dict[str, Shape] = {}
+    shapes: dict[str, tuple[tuple[Shape, ...], tuple[Shape, ...]]] = {}
+    computable = set(program.computable(inputs))
+    for node in program.graph.nodes:
+        if not computable.issuperset(node.outputs):
+            continue
+        arguments = tuple(known[name] for name in node.inputs)
+        with located(**place(node)):
+            read = tuple(tuple(value.shape) for value in arguments)
+            weights = {}
+            for slot, shape in _expected(node, read, stored).items():
+                _check_param(node, slot, shape, stored, params)
+                weights[slot] = _struct(shape, program.policy.params)
+            results = _run(program, node, weights, arguments)
+            for name, value in zip(node.outputs, results, strict=True):
+                _check_size(f"output {name!r}", value.shape)
+        known.update(zip(node.outputs, results, strict=True))
+        shapes[node.name] = (read, tuple(tuple(value.shape) for value in results))
+    return Inferred({name: _spec(value) for name, value in known.items()}, params, shapes)
+
+
+_MEMORY: dict[Hashable, tuple[Any, ...]] = {}
+"""Results of :func:`_run`. A network repeats its blocks, and a service loads the same network again."""
+
+
+def _run(
+    program: Program, node: Node, weights: dict[str, Any], arguments: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Trace one node: a structure for each array that it computes, and constants as they are."""
+    concrete = {i: value for i, value in enumerate(arguments) if isinstance(value, np.ndarray)}
+    abstract = {i: value for i, value in enumerate(arguments) if i not in concrete}
+    results: tuple[Any, ...] = ()
+
+    def run(weights: dict[str, Any], abstract: dict[int, Any]) -> tuple[Any, ...]:
+        nonlocal results
+        merged = abstract | concrete
+        results = program.run(node, weights, tuple(merged[i] for i in range(len(merged))))
+        return results
+
+    key = None if concrete else _key(program, node, weights, arguments)
+    if key is None or key not in _MEMORY:
+        traced = jax.eval_shape(run, weights, abstract)
+        kept = tuple(
+            value if isinstance(value, np.ndarray) else spec
+            for value, spec in zip(results, traced, strict=True)
+        )
+        if key is None:
+            return kept
+        if len(_MEMORY) >= 10_000:
+            _MEMORY.clear()
+        _MEMORY[key] = kept
+    return _MEMORY[key]
+
+
+def _key(
+    program: Program, node: Node, weights: dict[str, Any], arguments: tuple[Any, ...]
+) -> Hashable | None:
+    """Return what a node's result depends on; None for a layer that cannot be remembered."""
+    if isinstance(node.layer, Custom | Const):
+        return None
+    leaves, structure = jax.tree.flatten((weights, arguments))
+    specs = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    return type(node.layer), node.layer, len(node.outputs), program.policy, structure, specs
+
+
+def _expected(node: Node, inputs: tuple[Shape, ...], stored: Mapping[str, Shape]) -> Mapping[str, Shape]:
+    """Return the shape of each of a node's parameters; those of a custom layer are as stored."""
+    if isinstance(node.layer, Custom):
+        return {slot: stored[r] for slot, r in node.params.items() if r in stored}
+    expected = node.layer.param_shapes(*inputs)
+    assert expected.keys() == node.params.keys(), f"{node}: slots {sorted(expected)}"
+    return expected
 
 
 def fits(stored: Shape, expected: Shape) -> bool:
@@ -122,6 +166,10 @@ def _check_param(
 def _check_size(what: str, shape: Shape) -> None:
     if math.prod(shape) > MAX_ELEMENTS:
         raise ShapeError(f"{what} of {dims(shape)} has more than {MAX_ELEMENTS} elements")
+
+
+def _struct(shape: tuple[int | None, ...], dtype: str) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
 
 
 def _spec(value: Any) -> Spec:

@@ -19,7 +19,6 @@ from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.policy import Policy
 
 CustomLayers = Mapping[str, Callable[..., Any]]
-WeightsOf = Callable[[Node, tuple[Any, ...]], dict[str, Any]]
 
 
 class Program:
@@ -65,13 +64,12 @@ class Program:
         """
         names = self.default_outputs(inputs) if outputs is None else outputs
         values = {name: self.graph.resolve(name) for name in names}
-        wanted = tuple(dict.fromkeys(values.values()))
-        arrays = self.evaluate(lambda node, _: self._weights(node, params), inputs, wanted)
+        arrays = self._evaluate(params, inputs, tuple(dict.fromkeys(values.values())))
         return {name: arrays[value] for name, value in values.items()}
 
     def values(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Compute every value that the fed inputs allow, in topological order."""
-        return self.evaluate(lambda node, _: self._weights(node, params), inputs, self.computable(inputs))
+        return self._evaluate(params, inputs, self.computable(inputs))
 
     def jitted(self, outputs: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
         """Return ``f(params, inputs)``, compiled per shape and kept for these outputs."""
@@ -114,21 +112,8 @@ class Program:
         covered = {outputs[name] for name in stated}
         return stated + tuple(n for n in computable if n not in consumed | covered and n not in fed)
 
-    def evaluate(
-        self,
-        weights_of: WeightsOf,
-        inputs: Mapping[str, Any],
-        wanted: tuple[str, ...],
-        observe: Callable[[Node, tuple[Any, ...]], None] | None = None,
-    ) -> dict[str, Any]:
-        """Interpret the graph: the one loop that all uses of a program share.
-
-        Args:
-            weights_of: gives a node's weights by slot, from the node and its inputs.
-            inputs: arrays by input name.
-            wanted: value names.
-            observe: called with each node and its outputs.
-        """
+    def _evaluate(self, params: Params, inputs: Mapping[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
+        """Interpret the graph as far as these values need it."""
         # Each layer converts what it reads; labels and boxes reach those that compute in float32 exactly.
         known: dict[str, Any] = {name: jnp.asarray(value) for name, value in inputs.items()}
         with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
@@ -137,10 +122,8 @@ class Program:
                 if missing:
                     raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
                 arguments = tuple(known[name] for name in node.inputs)
-                results = self._run(node, weights_of, arguments)
+                results = self.run(node, self._weights(node, params), arguments)
                 known.update(zip(node.outputs, results, strict=True))
-                if observe:
-                    observe(node, results)
         return {name: self._cast(known[name], self.policy.output) for name in wanted}
 
     def _needed(self, wanted: tuple[str, ...]) -> list[Node]:
@@ -152,25 +135,35 @@ class Program:
                 needed.append(node)
         return needed[::-1]
 
-    def _run(self, node: Node, weights_of: WeightsOf, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    def run(self, node: Node, weights: Mapping[str, Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Compute one node.
+
+        Args:
+            node: of the graph.
+            weights: arrays by slot.
+            arguments: the values of the node's inputs.
+
+        Raises:
+            JaxdnnError: with the node's name and place in its file.
+        """
         lowering = self._lowerings[node.name]
         assert lowering is not None
         dtype = "float32" if lowering.float32 else self.policy.compute
         plain = tuple(self._cast(unpad(value), dtype) for value in arguments)
         if not lowering.numpy:
-            plain = tuple(jnp.asarray(value) for value in plain)
+            plain = tuple(jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v for v in plain)
         try:
-            with located(**_place(node)), jax.named_scope(node.name):
-                weights = {s: self._cast(w, dtype) for s, w in weights_of(node, plain).items()}
+            with located(**place(node)), jax.named_scope(node.name):
+                weights = {slot: self._cast(weight, dtype) for slot, weight in weights.items()}
                 result = lowering.function(node.layer, weights, *plain)
         except (TypeError, ValueError) as error:
             shapes = ", ".join(dims(np.shape(value)) for value in plain)
             raise ShapeError(
-                f"cannot be computed on inputs of shape {shapes}: {error}", **_place(node)
+                f"cannot be computed on inputs of shape {shapes}: {error}", **place(node)
             ) from error
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(node.outputs):
-            raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **_place(node))
+            raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **place(node))
         return tuple(self._cast(repad(arguments, value), dtype) for value in results)
 
     def _weights(self, node: Node, params: Params) -> dict[str, Any]:
@@ -180,7 +173,7 @@ class Program:
             try:
                 weights[slot] = params[owner][key]
             except KeyError:
-                raise InputError(f"has no parameter {reference!r}", **_place(node)) from None
+                raise InputError(f"has no parameter {reference!r}", **place(node)) from None
         return weights
 
     def _cast(self, value: Any, dtype: str) -> Any:
@@ -192,12 +185,13 @@ class Program:
         return value.astype(dtype)
 
 
-def _place(node: Node) -> dict[str, Any]:
+def place(node: Node) -> dict[str, Any]:
+    """Return where a node comes from, as :func:`~jaxdnn.errors.located` takes it."""
     file, _, line = node.origin.rpartition(":")
-    place: dict[str, Any] = {"layer": f"{node.name!r} ({type_name(node)})"}
+    where: dict[str, Any] = {"layer": f"{node.name!r} ({type_name(node)})"}
     if line.isdigit():
-        place |= {"file": file, "line": int(line)}
-    return place
+        where |= {"file": file, "line": int(line)}
+    return where
 
 
 def type_name(node: Node) -> str:

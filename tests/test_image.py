@@ -143,7 +143,9 @@ def test_darknets_letterbox(old, new, seed):
     got = preprocess(image, new, mode="letterbox", resizing="darknet")
     np.testing.assert_allclose(got[0], want.transpose(2, 0, 1), rtol=0, atol=4e-3)
     fit = Fit.of(old, new, "letterbox", "darknet")
-    np.testing.assert_allclose(fit.to_picture([left, top, left + width, top + height]), [0, 0, *old], atol=1e-9)
+    np.testing.assert_allclose(
+        fit.to_picture([left, top, left + width, top + height]), [0, 0, *old], atol=1e-9
+    )
 
 
 def test_corners_keep_their_pixels():

@@ -12,8 +12,8 @@ from examples.handwriting import Digits, draw_digit
 WIDTH, HEIGHT = 256, 192
 HEIGHTS = 20, 60
 """Of digits, in pixels."""
-MOST = 12
-"""Digits in a scene."""
+TRIES = 6, 30
+"""How many digits are put into a scene, if there is room."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def draw_stamps(digits: Digits, copies: int, rng: np.random.Generator) -> list[S
 
 def draw_background(rng: np.random.Generator) -> np.ndarray:
     """Return light and shadow with lines, frames and blots, 0..255 (HEIGHT, WIDTH)."""
-    shade = rng.uniform(70, 185) + rng.normal(0, 16, (5, 6))
+    shade = rng.uniform(110, 215) + rng.normal(0, 16, (5, 6))
     cloud = Image.fromarray(shade.astype(np.float32)).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
     canvas = Image.fromarray(np.asarray(cloud).clip(0, 255).astype(np.uint8))
     pen = ImageDraw.Draw(canvas)
@@ -84,10 +84,10 @@ def draw_background(rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_scene(stamps: list[Stamp], backgrounds: list[np.ndarray], rng: np.random.Generator) -> Scene:
-    """Put digits on a background where they do not touch each other, dark ones on light and light on dark."""
+    """Put digits on a background where they do not touch each other."""
     picture = backgrounds[rng.integers(len(backgrounds))][:, :: rng.choice([1, -1])].copy()
     boxes, labels = np.zeros((0, 4), int), []
-    for index in rng.integers(len(stamps), size=rng.integers(3, MOST + 1)):
+    for index in rng.integers(len(stamps), size=rng.integers(*TRIES)):
         ink = stamps[index].ink
         height, width = ink.shape
         left, top = int(rng.integers(2, WIDTH - width - 1)), int(rng.integers(2, HEIGHT - height - 1))
@@ -95,9 +95,7 @@ def draw_scene(stamps: list[Stamp], backgrounds: list[np.ndarray], rng: np.rando
         if overlaps(box[None] + (-2, -2, 2, 2), boxes).any():
             continue
         part = picture[top : top + height, left : left + width]
-        paper, strength = part.mean(), rng.uniform(0.6, 1.0)
-        grey = paper - paper * strength if paper > rng.uniform(95, 160) else paper + (255 - paper) * strength
-        part += ink * (grey - part)
+        part += ink * (part.mean() * rng.uniform(0.0, 0.45) - part)
         boxes = np.concatenate([boxes, box[None]])
         labels.append(stamps[index].label)
     picture += rng.normal(0, rng.uniform(0, 6), picture.shape)

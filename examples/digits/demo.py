@@ -1,6 +1,6 @@
 """Read a scanned page of handwritten digits with a Caffe network.
 
-    python examples/digits/demo.py [page.png] [annotated.png]
+Usage: python examples/digits/demo.py [page.png] [annotated.png]
 """
 
 from __future__ import annotations

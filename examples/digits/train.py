@@ -47,7 +47,9 @@ def draw_page(digits: list[np.ndarray], columns: int, rng: np.random.Generator) 
         top = CELL // 2 + row * down + int(rng.integers(0, 12))
         left = CELL // 2 + column * across + int(rng.integers(-3, 4))
         cell = draw(pixels, rng)
-        ink[top : top + CELL, left : left + CELL] = np.maximum(ink[top : top + CELL, left : left + CELL], cell)
+        ink[top : top + CELL, left : left + CELL] = np.maximum(
+            ink[top : top + CELL, left : left + CELL], cell
+        )
     shade = np.linspace(240, 224, ink.shape[1])[None] + rng.normal(0, 3, ink.shape)
     page = Image.fromarray(np.clip(shade * (1 - 0.82 * ink), 0, 255).astype(np.uint8))
     return page.filter(ImageFilter.GaussianBlur(0.6))
@@ -66,7 +68,9 @@ def drawings(pictures: np.ndarray, copies: int, seed: int) -> np.ndarray:
     return np.stack(crops)
 
 
-def train(net: jaxdnn.Net, x: np.ndarray, labels: np.ndarray, epochs: int = 12, batch: int = 128) -> jaxdnn.Net:
+def train(
+    net: jaxdnn.Net, x: np.ndarray, labels: np.ndarray, epochs: int = 12, batch: int = 128
+) -> jaxdnn.Net:
     """Return the net with trained parameters."""
     steps = epochs * (len(x) // batch)
     optimizer = optax.adamw(optax.cosine_decay_schedule(2e-3, steps), weight_decay=1e-3)

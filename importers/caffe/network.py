@@ -32,6 +32,7 @@ _TRAINING_FIELDS = (
     "loss_param",
     "propagate_down",
     "phase",
+    "engine",
     "debug_info",
     "include",
     "exclude",
@@ -94,6 +95,7 @@ class _Importer:
         self._blobs = Blobs(self.builder, _all_tops(net))
         self._stored: dict[str, list[np.ndarray]] = {layer.name: layer.blobs for layer in stored or ()}
         self._stored_order = {layer.name: index for index, layer in enumerate(stored or ())}
+        self._ignored: dict[str, list[str]] = {}
         self.used: set[str] = set()
         fields = Fields([net], "net", 1)
         self.name = fields.string("name") or basename(path)
@@ -145,21 +147,26 @@ class _Importer:
         else:
             rule.check(source)
             values = rule.function(self.builder, source, inputs)
-            self._report_leftovers(source)
+            self._note_leftovers(source)
         self._blobs.write(source, values)
 
-    def _report_leftovers(self, source: LayerSource) -> None:
+    def _note_leftovers(self, source: LayerSource) -> None:
         for name, line, similar in source.fields.leftovers():
             if similar:
                 raise ParseError(f"unknown field {name!r}; did you mean {similar!r}?", line=line)
+            self._ignored.setdefault(name, []).append(f"{self._path}:{line}: layer {source.place}")
+
+    def _warn_of_ignored(self) -> None:
+        """Say once of each field that no rule reads where it stands first."""
+        for name, (first, *more) in self._ignored.items():
+            others = f" (there, and in {len(more)} other places)" if more else ""
             warnings.warn(
-                f"{self._path}:{line}: layer {source.place}: field {name!r} is not known and was ignored",
-                JaxdnnWarning,
-                stacklevel=2,
+                f"{first}: field {name!r} is not known and was ignored{others}", JaxdnnWarning, stacklevel=2
             )
 
     def finish(self, caffemodel: str | None) -> Model:
         """Return the model, with blobs under their own names."""
+        self._warn_of_ignored()
         files = (self._path,) if caffemodel is None else (self._path, caffemodel)
         source = Source("caffe", files, self.builder.preprocessing)
         if not self.builder.nodes:

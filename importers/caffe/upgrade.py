@@ -50,7 +50,25 @@ V1_TYPES = {
 }
 """Number, enum name and V2 name of each V1 type (40 is the FCN fork's)."""
 
-_BY_ENUM = dict(V1_TYPES.values())
+_FORK_TYPES = {
+    "BATCH_NORM": "BatchNorm",
+    "BN": "BN",
+    "CONVOLUTION3D": "Convolution3D",
+    "DECONVOLUTION3D": "Deconvolution3D",
+    "DENSE_IMAGE_DATA": "DenseImageData",
+    "NORMALIZE": "Normalize",
+    "PERMUTE": "Permute",
+    "POOLING3D": "Pooling3D",
+    "PRELU": "PReLU",
+    "PYTHON": "Python",
+    "RESHAPE": "Reshape",
+    "ROI_POOLING": "ROIPooling",
+    "UPSAMPLE": "Upsample",
+    "VIDEO_DATA": "VideoData",
+}
+"""V2 name of enums that forks added under numbers of their own."""
+
+_BY_ENUM = dict(V1_TYPES.values()) | _FORK_TYPES
 
 _V0_TYPES = {
     "bnll": "BNLL",

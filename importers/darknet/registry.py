@@ -123,7 +123,7 @@ class DarknetBuilder(Builder):
             ShapeError: the output is empty or absurdly large.
         """
         if min(shape) < 1:
-            raise ShapeError(f"the output size {dims(shape)} of {dims(inputs[0].shape)} is not positive")
+            raise ShapeError(f"the output would be {dims(shape)}: every size must be at least 1")
         if math.prod(shape) > MAX_ELEMENTS:
             raise ShapeError(f"the output of {dims(shape)} has more than {MAX_ELEMENTS} elements")
         self._used.update(x.value for x in inputs if x.value in self._yielded)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from jaxdnn.errors import FileError, WeightsError, located
-from jaxdnn.importers.files import aligned_empty, kind_of, read_head, read_into
+from jaxdnn.importers.files import kind_of, read_head
 from jaxdnn.layers.base import Shape
 
 Swapped = Literal["never", "old", "always"]
@@ -83,7 +83,8 @@ class Header:
 def read_weights(path: str, arrays: Sequence[StoredArray], *, partial: bool = False) -> tuple[Header, Params]:
     """Read a weights file that holds exactly these arrays.
 
-    Each array is read once, straight to where it stays.
+    The arrays are views of the mapped file: it is read when their numbers are needed first, and must stay as it
+    is until then.
 
     Args:
         path: of the file.
@@ -97,17 +98,18 @@ def read_weights(path: str, arrays: Sequence[StoredArray], *, partial: bool = Fa
     if kind_of(head) == "text":
         raise FileError("not a weights file: this is a text file, a cfg perhaps", file=path)
     header = Header.unpack(head)
-    with open(path, "rb") as file, located(file=path):
-        present = _present(header, arrays, os.fstat(file.fileno()).st_size, partial)
-        params: Params = {}
-        position = header.size
-        for array in present:
-            data = aligned_empty(array.size, "<f4")
-            read_into(file.fileno(), position, data)
-            position += data.nbytes
-            if header.swaps(array):
-                data = np.ascontiguousarray(data.reshape(-1, array.shape[0]).T)
-            params.setdefault(array.owner, {})[array.slot] = data.reshape(array.shape)
+    with located(file=path):
+        present = _present(header, arrays, os.path.getsize(path), partial)
+    params: Params = {}
+    if present:
+        values = np.asarray(np.memmap(path, "<f4", "r", header.size))
+    position = 0
+    for array in present:
+        data = values[position : position + array.size]
+        position += array.size
+        if header.swaps(array):
+            data = data.reshape(-1, array.shape[0]).T
+        params.setdefault(array.owner, {})[array.slot] = data.reshape(array.shape)
     return header, params
 
 

@@ -86,7 +86,7 @@ def detections(
     wanted = tuple(range(number)) if classes is None else tuple(sorted(set(classes)))
     if not wanted or not 0 <= wanted[0] <= wanted[-1] < number:
         raise InputError(f"classes must be some of 0 to {number - 1}, got {list(wanted)}")
-    return _detect(
+    found: Detections = _detect(
         joined,
         score_threshold,
         iou_threshold,
@@ -96,6 +96,7 @@ def detections(
         per_class=per_class,
         limit=min(candidates, joined.shape[1] * (len(wanted) if per_class else 1)),
     )
+    return found
 
 
 def _joined(rows: Any) -> jax.Array:
@@ -131,8 +132,8 @@ def _detect(
     def one(rows: jax.Array) -> Detections:
         centre, half = rows[:, :2], rows[:, 2:4] / 2
         boxes = jnp.concatenate([centre - half, centre + half], axis=1)
-        scores, labels = rows[:, 5:][:, np.array(wanted, int)], np.array(wanted, np.int32)
-        labels = jnp.broadcast_to(labels.reshape(1, -1), scores.shape)
+        scores = rows[:, 5:][:, np.array(wanted, int)]
+        labels = jnp.broadcast_to(jnp.array(wanted, jnp.int32).reshape(1, -1), scores.shape)
         if not per_class:
             favourite = jnp.argmax(scores, axis=1, keepdims=True)
             scores, labels = (jnp.take_along_axis(a, favourite, axis=1) for a in (scores, labels))

@@ -91,9 +91,7 @@ class Fit:
     offset: Size
 
     @classmethod
-    def of(
-        cls, picture: Size, size: Size, mode: Mode = "stretch", resizing: Resizing = "opencv"
-    ) -> Fit:
+    def of(cls, picture: Size, size: Size, mode: Mode = "stretch", resizing: Resizing = "opencv") -> Fit:
         """Fit a picture into an input.
 
         Args:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdnn.errors import WeightsError, some
@@ -15,31 +14,33 @@ from jaxdnn.layers.base import Shape
 from jaxdnn.lowering.infer import fits
 
 
-def initialize(initializer: Initializer, shape: Shape, key: jax.Array | None) -> np.ndarray | jax.Array:
-    """Draw an array of this shape.
+def initialize(initializer: Initializer, shape: Shape, random: np.random.Generator | None) -> np.ndarray:
+    """Draw an array of this shape, on the host: XLA would compile a program for every shape of a net.
 
     Args:
         initializer: the distribution.
         shape: of the result; axis 0 counts outputs, the rest is the fan-in of one output.
-        key: a typed PRNG key; a deterministic initializer needs none.
+        random: where numbers come from; a deterministic initializer needs none.
     """
     if initializer.kind == "constant":
         return np.full(shape, initializer.value, np.float32)
     if initializer.kind == "bilinear":
         return _bilinear(shape)
-    assert key is not None
-    if initializer.kind == "uniform":
-        return jax.random.uniform(key, shape, minval=initializer.low, maxval=initializer.high)
+    assert random is not None
     if initializer.kind == "gaussian":
-        return _gaussian(initializer, shape, key)
-    if initializer.kind == "positive_unitball":
-        draw = jax.random.uniform(key, (shape[0], math.prod(shape[1:])))
-        return (draw / draw.sum(axis=1, keepdims=True)).reshape(shape)
-    fan = _fan(initializer, shape)
+        return _gaussian(initializer, shape, random)
     if initializer.kind == "msra":
-        return jax.random.normal(key, shape) * math.sqrt(2.0 / fan)
-    bound = math.sqrt(3.0 / fan)
-    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+        scale = np.float32(math.sqrt(2.0 / _fan(initializer, shape)))
+        return random.standard_normal(shape, np.float32) * scale
+    if initializer.kind == "positive_unitball":
+        draw = random.random((shape[0], math.prod(shape[1:])), np.float32)
+        draw /= draw.sum(axis=1, keepdims=True)
+        return draw.reshape(shape)
+    low, high = initializer.low, initializer.high
+    if initializer.kind == "xavier":
+        high = math.sqrt(3.0 / _fan(initializer, shape))
+        low = -high
+    return random.random(shape, np.float32) * np.float32(high - low) + np.float32(low)
 
 
 def bind(
@@ -47,7 +48,7 @@ def bind(
     initializers: Mapping[str, Initializer],
     expected: Mapping[str, Shape],
     key: jax.Array | None,
-) -> tuple[dict[str, dict[str, np.ndarray | jax.Array]], list[str]]:
+) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
     """Give every parameter its value: the stored one in the expected shape, or an initial one.
 
     Without a key, parameters whose initializer is random or not stated stay missing. With a key, one that
@@ -56,11 +57,11 @@ def bind(
     Returns:
         the parameters by owner and slot, and the references of those that are missing.
     """
-    params: dict[str, dict[str, np.ndarray | jax.Array]] = {}
+    random = None if key is None else np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+    params: dict[str, dict[str, np.ndarray]] = {}
     missing = []
     for reference, shape in expected.items():
         owner, slot = split_reference(reference)
-        array: np.ndarray | jax.Array
         initializer = initializers.get(reference)
         if slot in stored.get(owner, {}):
             array = stored[owner][slot]
@@ -68,10 +69,9 @@ def bind(
             array = array.reshape(shape)
         elif initializer is not None and initializer.deterministic:
             array = initialize(initializer, shape, None)
-        elif key is not None:
-            key, draw = jax.random.split(key)
+        elif random is not None:
             initializer = initializer or Initializer(kind="xavier" if len(shape) > 1 else "constant")
-            array = initialize(initializer, shape, draw)
+            array = initialize(initializer, shape, random)
         else:
             missing.append(reference)
             continue
@@ -97,13 +97,12 @@ def _fan(initializer: Initializer, shape: Shape) -> float:
     ]
 
 
-def _gaussian(initializer: Initializer, shape: Shape, key: jax.Array) -> jax.Array:
-    draw, mask = jax.random.split(key)
-    array = initializer.mean + initializer.std * jax.random.normal(draw, shape)
+def _gaussian(initializer: Initializer, shape: Shape, random: np.random.Generator) -> np.ndarray:
+    draw = random.standard_normal(shape, np.float32)
+    array = draw * np.float32(initializer.std) + np.float32(initializer.mean)
     if initializer.sparse < 0:
         return array
-    keep = min(1.0, initializer.sparse / shape[0])
-    return jnp.where(jax.random.bernoulli(mask, keep, shape), array, 0.0)
+    return np.where(random.random(shape) < initializer.sparse / shape[0], array, np.float32(0))
 
 
 def _bilinear(shape: Shape) -> np.ndarray:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jaxdnn.summary import Summary
 
 
-@jax.tree_util.register_dataclass
+@jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class Net:
     """A network that can be called, differentiated, and taken apart.
@@ -34,16 +34,37 @@ class Net:
     ``jax.tree.map``. Nothing changes it: :meth:`replace` makes another one.
 
     Attributes:
-        params: arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``.
+        stored: the parameters as they were given; numpy arrays may be views of a mapped file.
         program: the lowered graph.
         source: which files it came from.
         missing: parameters that have no value yet (the weights file was not given).
     """
 
-    params: dict[str, dict[str, Any]]
-    program: Program = field(metadata={"static": True})
-    source: Source = field(metadata={"static": True}, compare=False)
-    missing: tuple[str, ...] = field(default=(), metadata={"static": True})
+    stored: Params
+    program: Program
+    source: Source = field(compare=False)
+    missing: tuple[str, ...] = ()
+
+    @cached_property
+    def params(self) -> dict[str, dict[str, Any]]:
+        """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``.
+
+        The first look at them reads a mapped file; so does the first call.
+        """
+        leaves, structure = jax.tree.flatten({owner: dict(slots) for owner, slots in self.stored.items()})
+        if any(isinstance(leaf, np.ndarray) for leaf in leaves):
+            leaves = jax.device_put(leaves)
+        params: dict[str, dict[str, Any]] = jax.tree.unflatten(structure, leaves)
+        return params
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the parameters, and what is static beside them."""
+        return (self.params,), (self.program, self.source, self.missing)
+
+    @classmethod
+    def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any, ...]) -> Net:
+        """Put a net together again."""
+        return cls(*leaves, *static)
 
     @classmethod
     def from_model(
@@ -86,13 +107,7 @@ class Net:
             if f"{owner}/{slot}" not in inferred.params
         }
         params, missing = bind(model.params, model.initializers, expected, key)
-        dtype = program.policy.params
-        return cls(
-            jax.tree.map(lambda array: jnp.asarray(array, dtype), params),
-            program,
-            model.source,
-            tuple(missing),
-        )
+        return cls(_cast(params, program.policy), program, model.source, tuple(missing))
 
     @property
     def graph(self) -> Graph:
@@ -114,7 +129,7 @@ class Net:
         """Shapes of all values for the input sizes that the file states."""
         stored = {
             f"{owner}/{slot}": tuple(np.shape(array))
-            for owner, slots in self.params.items()
+            for owner, slots in self.stored.items()
             for slot, array in slots.items()
         }
         return infer(self.program, _stated_inputs(self.graph), stored)
@@ -178,11 +193,9 @@ class Net:
             program = Program(
                 self.graph, policy=Policy.parse(policy), custom_layers=self.program.custom_layers
             )
-            dtype = program.policy.params
-            cast = jax.tree.map(lambda array: jnp.asarray(array, dtype), self.params)
-            net = replace(net, program=program, params=cast)
+            net = replace(net, program=program, stored=_cast(self.stored, program.policy))
         if params is not None:
-            net = replace(net, params={owner: dict(slots) for owner, slots in params.items()}, missing=())
+            net = replace(net, stored=params, missing=())
         return net
 
     def summary(self) -> Summary:
@@ -192,7 +205,7 @@ class Net:
         return Summary.of(self)
 
     def __repr__(self) -> str:
-        count = sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(self.params))
+        count = sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(self.stored))
         inputs = ", ".join(f"{name}: {spec}" for name, spec in self.inputs.items())
         return (
             f"Net({self.name!r}, {inputs} -> {', '.join(self.graph.outputs)}; "
@@ -228,6 +241,15 @@ class Net:
         for name in names:
             self.graph.resolve(name)  # an unknown name is an error before anything is traced
         return names
+
+
+def _cast(params: Params, policy: Policy) -> Params:
+    """Give parameters the policy's type; those that have it stay what they are."""
+    dtype = jnp.dtype(policy.params)
+    return {
+        owner: {slot: array if array.dtype == dtype else array.astype(dtype) for slot, array in slots.items()}
+        for owner, slots in params.items()
+    }
 
 
 def _as_input(value: Any, array: Any) -> Any:

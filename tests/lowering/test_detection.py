@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
-from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal
+from jaxdnn.layers.detection import BestClassOutput, DetectionOutput, PriorBox, Proposal
 from support.layer import assert_close, net_of, run
 from support.nms import reference_nms
 
@@ -50,29 +50,38 @@ def test_prior_boxes_are_constants_of_the_program():
     assert boxes[0].dtype == np.float32
 
 
+def reference_boxes(layer, location, prior, label):
+    """One image's boxes of a class, before they are clipped."""
+    priors = prior[0].reshape(-1, 4)
+    variance = np.ones_like(priors) if layer.variance_in_target else prior[1].reshape(-1, 4)
+    boxes = []
+    for (x1, y1, x2, y2), v, deltas in zip(
+        priors, variance, location.reshape(len(priors), -1, 4), strict=True
+    ):
+        d = v * deltas[0 if layer.share_location else label]
+        w, h = x2 - x1, y2 - y1
+        if layer.code == "corner":
+            box = [x1 + d[0], y1 + d[1], x2 + d[2], y2 + d[3]]
+        elif layer.code == "corner_size":
+            box = [x1 + d[0] * w, y1 + d[1] * h, x2 + d[2] * w, y2 + d[3] * h]
+        else:
+            x, y = d[0] * w + (x1 + x2) / 2, d[1] * h + (y1 + y2) / 2
+            w, h = np.exp(d[2]) * w, np.exp(d[3]) * h
+            box = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+        boxes.append(box)
+    return np.array(boxes)
+
+
 def reference_detections(layer, location, confidence, prior):
     """One image's detections: rows of class, score and box."""
     priors = prior[0].reshape(-1, 4)
-    variance = np.ones_like(priors) if layer.variance_in_target else prior[1].reshape(-1, 4)
-    location = location.reshape(len(priors), -1, 4)
     confidence = confidence.reshape(len(priors), -1)
     rows = []
     for label in range(layer.classes):
         if label == layer.background:
             continue
-        boxes = []
-        for (x1, y1, x2, y2), v, deltas in zip(priors, variance, location, strict=True):
-            d = v * deltas[0 if layer.share_location else label]
-            w, h = x2 - x1, y2 - y1
-            if layer.code == "corner":
-                box = [x1 + d[0], y1 + d[1], x2 + d[2], y2 + d[3]]
-            elif layer.code == "corner_size":
-                box = [x1 + d[0] * w, y1 + d[1] * h, x2 + d[2] * w, y2 + d[3] * h]
-            else:
-                x, y = d[0] * w + (x1 + x2) / 2, d[1] * h + (y1 + y2) / 2
-                w, h = np.exp(d[2]) * w, np.exp(d[3]) * h
-                box = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
-            boxes.append(np.clip(box, 0, 1) if layer.clip else np.array(box))
+        boxes = reference_boxes(layer, location, prior, label)
+        boxes = np.clip(boxes, 0, 1) if layer.clip else boxes
         scores = confidence[:, label]
         order = [i for i in np.argsort(-scores, kind="stable") if scores[i] > layer.confidence_threshold]
         order = order[: layer.top_k]
@@ -123,6 +132,66 @@ def test_detection_output(data):
     ]
     want = want or [[image, *[-1] * 6] for image in range(batch)]
     assert_close(run(layer, *inputs), np.reshape(want, (1, 1, -1, 7)))
+
+
+@pytest.mark.parametrize("refined", [False, True])
+@pytest.mark.parametrize("code", ["corner", "center_size", "corner_size"])
+def test_detection_in_two_steps(code, refined):
+    layer = DetectionOutput(
+        classes=3,
+        code=code,
+        clip=True,
+        objectness_threshold=0.5,
+        confidence_threshold=0.3,
+        nms_threshold=0.45,
+    )
+    rng = np.random.default_rng(1)
+    location, confidence, prior = detector_inputs(rng, 2, 9, 3, 1)
+    first, objectness, _ = detector_inputs(rng, 2, 9, 2, 1)
+    steps = (objectness, first)[: 1 + refined]
+    want = []
+    for image in range(2):
+        boxes = reference_boxes(layer, first[image], prior[0], 0) if refined else prior[0, 0]
+        scores = confidence[image].reshape(9, 3) * (objectness[image].reshape(9, 2)[:, 1:] >= 0.5)
+        rows = reference_detections(layer, location[image], scores, np.stack([np.ravel(boxes), prior[0, 1]]))
+        want += [[image, *row] for row in rows]
+    assert_close(run(layer, location, confidence, prior, *steps), np.reshape(want, (1, 1, -1, 7)))
+
+
+def test_no_objectness_makes_a_prior_background():
+    priors = detector_inputs(np.random.default_rng(0), 1, 1, 2, 1)[2]
+    inputs = np.zeros((1, 4), np.float32), np.full((1, 2), 0.6, np.float32), priors
+    layer = DetectionOutput(classes=2, background=None, objectness_threshold=0.5, confidence_threshold=0.7)
+    assert (run(layer, *inputs, np.array([[0.9, 0.4]], np.float32))[..., 1:3] == -1).all()
+    first = DetectionOutput(classes=2, objectness_threshold=0.5, confidence_threshold=-1.0)
+    got = run(first, *inputs, np.array([[0.9, 0.4]], np.float32))
+    assert got[..., 1:3].tolist() == [[[[1, 0]]]]
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 3), st.integers(1, 12), st.integers(1, 4), st.integers(0, 2**16))
+def test_best_class_output(batch, boxes, classes, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.random((batch, boxes, 5 + classes)).astype(np.float32)
+    want = []
+    for image in range(batch):
+        centre, size, scores = x[image, :, :2], x[image, :, 2:4], x[image, :, 5:]
+        corners = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+        best = scores.max(axis=1)
+        order = [i for i in np.argsort(-best, kind="stable") if best[i] > 0.4]
+        for kept in reference_nms([corners[i] for i in order], 0.3):
+            i = order[kept]
+            want.append([image, 1 + scores[i].argmax(), best[i], *corners[i]])
+    want = want or [[image, *[-1] * 6] for image in range(batch)]
+    layer = BestClassOutput(confidence_threshold=0.4, nms_threshold=0.3, first_label=1)
+    assert_close(run(layer, x), np.reshape(want, (1, 1, -1, 7)))
+
+
+def test_best_class_output_errors():
+    with pytest.raises(ShapeError, match=r"input must be batch x boxes x \(5 \+ classes\), got 2x5"):
+        run(BestClassOutput(confidence_threshold=0.1, nms_threshold=0.5), np.zeros((2, 5), np.float32))
+    with pytest.raises(LayerError, match="nms_threshold must not be negative, got -1"):
+        BestClassOutput(confidence_threshold=0.1, nms_threshold=-1)
 
 
 def test_no_detection_gives_one_row_per_image():

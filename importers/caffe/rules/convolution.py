@@ -8,6 +8,9 @@ from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource, rules
 from jaxdnn.layers.base import PerAxis
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col
 
+_C3D = {"kernel": ("kernel_depth", 1), "stride": ("temporal_stride", 1), "pad": ("temporal_pad", 0)}
+"""What C3D calls each attribute along the first axis, and the default there, whatever the other axes have."""
+
 
 def window(p: Fields, name: str, default: int | None, repeated: str | None = None) -> PerAxis:
     """Return a window's attribute, stated once, once per axis, or as ``name_h`` and ``name_w``.
@@ -33,10 +36,25 @@ def window(p: Fields, name: str, default: int | None, repeated: str | None = Non
     return general[0] if len(general) == 1 else general
 
 
+def volume_window(p: Fields, name: str, default: int | None, repeated: str | None = None) -> PerAxis:
+    """Return a window's attribute as :func:`window` does, and with a depth that is stated apart, if it is."""
+    plane = window(p, name, default, repeated)
+    depth = p.uint(f"{name}_d")
+    c3d, depth_default = _C3D[name]
+    if depth is None and any(p.has(field) for field, _ in _C3D.values()):
+        depth = p.uint(c3d, depth_default)
+    if depth is None:
+        return plane
+    height_width = (plane, plane) if isinstance(plane, int) else plane
+    if len(height_width) != 2:
+        raise LayerError(f"{name} is given for {len(height_width)} axes, and for the depth apart from them")
+    return (depth, *height_width)
+
+
 def _kernel(p: Fields) -> PerAxis:
     """Return the kernel size; a blob without spatial axes needs none."""
     stated = p.has("kernel_size") or p.has("kernel_h") or p.has("kernel_w")
-    return window(p, "kernel", None, "kernel_size") if stated else ()
+    return volume_window(p, "kernel", None, "kernel_size") if stated else ()
 
 
 def _dilation(p: Fields) -> PerAxis:
@@ -47,26 +65,28 @@ def _dilation(p: Fields) -> PerAxis:
 
 @rules(
     "Convolution",
+    "Convolution3D",
     "ConvolutionDepthwise",
     "DepthwiseConvolution",
     "Deconvolution",
+    "Deconvolution3D",
     bottoms=(1, None),
     tops=(1, None),
 )
 def convolution(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Apply the same weights to each bottom, one top per bottom."""
-    p = source.param("convolution_param")
-    p.ignore("engine", "force_nd_im2col", "weight_filler", "bias_filler")
+    p = source.param("convolution_param", "convolution3d_param")
+    p.ignore("engine", "force_nd_im2col", "filter_group", "weight_filler", "bias_filler")
     if len(source.bottoms) != len(source.tops):
         raise GraphError(f"takes one top per bottom, got {len(source.tops)} for {len(source.bottoms)}")
     filters = p.required_uint("num_output")
     groups = p.uint("group", 1)
-    kind = ConvTranspose if source.type == "Deconvolution" else Conv
+    kind = ConvTranspose if source.type.startswith("Deconvolution") else Conv
     layer = kind(
         filters=filters,
         kernel=_kernel(p),
-        stride=window(p, "stride", 1),
-        padding=window(p, "pad", 0),
+        stride=volume_window(p, "stride", 1),
+        padding=volume_window(p, "pad", 0),
         dilation=_dilation(p),
         groups=filters if "epthwise" in source.type else groups,
         bias=p.boolean("bias_term", True),

@@ -54,21 +54,17 @@ def data(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple
     """A layer that reads a database becomes inputs: the pictures, and the labels, one number or map each."""
     del inputs
     transform = source.param("transform_param")
-    batch = 1
-    crop = transform.uint("crop_size", 0)
-    for name in _DATA_PARAMS:
-        if source.fields.has(name):
-            p = source.param(name)
-            batch = p.uint("batch_size", 0) or batch
-            crop = crop or p.uint("crop_size", 0)
-            height, width = p.uint("new_height", 0), p.uint("new_width", 0)
-            crop_shape = (height, width) if height and width else None
-            p.ignore_all()
-            break
-    else:
-        crop_shape = None
+    p = source.param(*_DATA_PARAMS)
+    source.fields.ignore(*_DATA_PARAMS)
+    batch = p.uint("batch_size", 0) or 1
+    crop = transform.uint("crop_size", 0) or p.uint("crop_size", 0)
+    resize = transform.message("resize_param")
+    new = p.uint("new_height", 0), p.uint("new_width", 0)
+    resized = resize.uint("height", 0), resize.uint("width", 0)
+    size = next((size for size in ((crop, crop), new, resized) if all(size)), None)
+    p.ignore_all()
+    resize.ignore_all()
     _record_preprocessing(b, transform)
-    size = (crop, crop) if crop else crop_shape
     channels = 1 if transform.boolean("force_gray", False) else 3
     transform.ignore_all()
     picture = None if size is None else (batch, channels, *size)

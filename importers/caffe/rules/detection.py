@@ -11,7 +11,9 @@ from jaxdnn.importers.caffe.fields import Fields
 from jaxdnn.importers.caffe.registry import RULES, CaffeBuilder, LayerSource, rules
 from jaxdnn.importers.caffe.rules.custom import custom
 from jaxdnn.layers.base import require
-from jaxdnn.layers.detection import Box, DetectionOutput, Pair, PriorBox, Proposal
+from jaxdnn.layers.detection import BestClassOutput, Box, DetectionOutput, Pair, PriorBox, Proposal
+from jaxdnn.layers.elementwise import Identity
+from jaxdnn.layers.shape import Concat
 from jaxdnn.layers.yolo import YoloDecode, YoloMap
 
 _RATIOS = (0.5, 1.0, 2.0)
@@ -88,11 +90,17 @@ def _pair(p: Fields, name: str, both: str) -> Pair | None:
     return width, height
 
 
-@rules("DetectionOutput", bottoms=3)
+@rules("DetectionOutput", bottoms=(3, 5))
 def detection_output(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Decoding and suppression; a negative number means no limit, and a background that is no class none."""
+    """Decoding and suppression; a negative number means no limit, and a background that is no class none.
+
+    RefineDet's has two more bottoms. A single one more is what detections are drawn on, unless the file says
+    what objectness is wanted.
+    """
     p = source.param("detection_output_param")
     p.ignore("save_output_param", "visualize", "visualize_threshold", "save_file")
+    if len(inputs) == 4 and not p.has("objectness_score"):
+        inputs = inputs[:3]
     nms = p.message("nms_param")
     classes = p.required_uint("num_classes")
     background = p.integer("background_label_id", 0)
@@ -104,6 +112,7 @@ def detection_output(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ..
         code=p.enum("code_type", codes, "CORNER").lower(),
         variance_in_target=p.boolean("variance_encoded_in_target", False),
         clip=p.boolean("clip", False),
+        objectness_threshold=p.number("objectness_score", 0.01),
         confidence_threshold=p.number("confidence_threshold", -math.inf),
         nms_threshold=nms.number("nms_threshold", 0.3),
         eta=nms.number("eta", 1.0),
@@ -115,6 +124,54 @@ def detection_output(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ..
 
 def _limit(number: int) -> int | None:
     return None if number < 0 else number
+
+
+@rules("YoloDetectionOutput", "Yolov3DetectionOutput", bottoms=(1, None))
+def yolo_detection_output(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    """MobileNet-YOLO's heads, one per bottom, decoded and suppressed together.
+
+    Those of the second version share all anchors, in cells; those of the third have a few each, in pixels.
+    """
+    third = source.type == "Yolov3DetectionOutput"
+    p = source.param("yolov3_detection_output_param" if third else "yolo_detection_output_param")
+    p.ignore("side", "label_map_file", "mask_group_num")
+    classes = p.required_uint("num_classes")
+    coords = p.uint("coords", 4)
+    require(coords == 4, f"coords must be 4, got {coords}")
+    uncertainty = p.boolean("gaussian_box", False)
+    heads: tuple[str, ...] = ()
+    for index, (bottom, anchors) in enumerate(zip(inputs, _yolo_anchors(p, len(inputs)), strict=True)):
+        scores = "sigmoid" if third else "softmax"
+        activate = YoloMap(boxes=len(anchors), classes=classes, scores=scores, uncertainty=uncertainty)
+        decode = YoloDecode(anchors=anchors, classes=classes, uncertainty=uncertainty)
+        head = b.emit(source, activate, (bottom,), name=f"{source.name}/raw{index}")
+        heads += b.emit(source, decode, head, name=f"{source.name}/boxes{index}")
+    boxes = b.emit(source, Concat(axis=1), heads, name=f"{source.name}/boxes")
+    layer = BestClassOutput(
+        confidence_threshold=p.number("confidence_threshold", 0.01),
+        nms_threshold=p.number("nms_threshold", 0.45),
+        first_label=1,
+    )
+    return b.emit(source, layer, boxes)
+
+
+def _yolo_anchors(p: Fields, heads: int) -> list[tuple[Pair, ...]]:
+    """Return each head's anchors in cells."""
+    biases, mask, scales = p.numbers("biases"), p.uints("mask"), p.uints("anchors_scale")
+    require(len(biases) % 2 == 0, f"biases must be pairs of width and height, got {len(biases)} values")
+    count = p.uint("num_box", len(biases) // 2)
+    pairs = list(zip(biases[::2], biases[1::2], strict=True))
+    if not mask:
+        require(count == len(pairs), f"{count} boxes per cell are given, and {len(pairs)} anchors")
+        return [tuple(pairs)] * heads
+    require(len(scales) == heads, f"{len(scales)} anchors_scale are given for {heads} bottoms")
+    require(len(mask) == count * heads, f"{len(mask)} mask are given for {heads} bottoms of {count} boxes")
+    require(min(scales) > 0, "anchors_scale must be positive, got 0")
+    require(max(mask) < len(pairs), f"mask {max(mask)} is not one of {len(pairs)} anchors")
+    return [
+        tuple((pairs[i][0] / scale, pairs[i][1] / scale) for i in mask[count * head : count * (head + 1)])
+        for head, scale in enumerate(scales)
+    ]
 
 
 @rules("Proposal", bottoms=3, tops=(1, 2))
@@ -153,7 +210,7 @@ def simpler_nms(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -
 
 @rules("Python", bottoms=(0, None), tops=(0, None))
 def python(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The proposal layer of py-faster-rcnn; any other Python layer is the user's to compute.
+    """The proposal layer of py-faster-rcnn and ENet's dropout; any other layer is the user's to compute.
 
     One without bottoms reads data: it becomes inputs, whose sizes the file does not tell.
     """
@@ -162,6 +219,9 @@ def python(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tup
     if not inputs:
         p.ignore_all()
         return tuple(b.input(top, None) for top in source.tops)
+    if layer_name == "SpatialDropoutLayer":
+        p.ignore_all()
+        return b.emit(source, Identity(), inputs)
     if (module.split(".")[-1], layer_name) != ("proposal_layer", "ProposalLayer"):
         return _leave_to_user(b, source, inputs, p)
     RULES["Proposal"].check(source)

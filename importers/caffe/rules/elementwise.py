@@ -48,7 +48,7 @@ def dropout(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tu
 def eltwise(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Blobs of one shape: Caffe broadcasts nothing. The last two operations are OpenCV's."""
     p = source.param("eltwise_param")
-    p.ignore("stable_prod_grad")
+    p.ignore("stable_prod_grad", "engine")
     operation = _OPERATIONS[p.enum("operation", tuple(_OPERATIONS), "SUM")]
     return b.emit(source, Eltwise(operation=operation, coefficients=p.numbers("coeff")), inputs)
 

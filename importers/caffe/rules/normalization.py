@@ -25,12 +25,13 @@ _STATISTICS = {"mean": FILLER_ZERO, "variance": FILLER_ZERO}
 
 @rules("BatchNorm")
 def batch_norm(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Normalise by stored statistics; NVCaffe's form has a scale and a bias too."""
+    """Normalise by stored statistics; NVCaffe's and Intel's forms have a scale and a bias too."""
     p = source.param("batch_norm_param")
-    p.ignore("moving_average_fraction", "engine")
-    stored = len(source.blobs or ())
-    affine = p.boolean("scale_bias", stored > 3 or p.has("scale_filler") or p.has("bias_filler"))
-    affine_fillers = _affine(p, "scale_filler", "bias_filler") if affine else {}
+    p.ignore("moving_average_fraction", "engine", "use_weight_bias", "bias_term", "stats_batch_size")
+    scale = "filler" if p.has("filler") else "scale_filler"
+    stated = p.has(scale) or p.has("bias_filler")
+    affine = p.boolean("scale_bias", len(source.blobs) > 3 if source.blobs else stated)
+    affine_fillers = _affine(p, scale, "bias_filler")
     global_statistics, epsilon = p.boolean("use_global_stats", True), p.number("eps", 1e-5)
     layer = BatchNorm(
         # NVCaffe has cuDNN's lower bound, and when it tests it never uses the batch's statistics.
@@ -42,7 +43,7 @@ def batch_norm(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) ->
     if layer.use_batch_statistics:
         return b.emit(source, layer, inputs)
     _settle_statistics(source)
-    return b.emit(source, layer, inputs, b.slots(source, **_STATISTICS, **affine_fillers))
+    return b.emit(source, layer, inputs, b.slots(source, **_STATISTICS, **(affine_fillers if affine else {})))
 
 
 def _settle_statistics(source: LayerSource) -> None:

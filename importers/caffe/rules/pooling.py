@@ -7,33 +7,15 @@ from typing import Literal
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.caffe.fields import Fields
 from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource, rules
-from jaxdnn.importers.caffe.rules.convolution import window
+from jaxdnn.importers.caffe.rules.convolution import volume_window, window
 from jaxdnn.importers.caffe.rules.resize import nearest_upsample
-from jaxdnn.layers.base import PerAxis
 from jaxdnn.layers.pooling import MaxUnpool, Pool, SpatialPyramidPool, Statistic
 
 _STATISTICS: dict[str, Statistic] = {"MAX": "max", "AVE": "average", "STOCHASTIC": "stochastic"}
-_C3D = {"kernel": ("kernel_depth", 1), "stride": ("temporal_stride", 1), "pad": ("temporal_pad", 0)}
-"""What C3D calls each attribute along the first axis, and the default there, whatever the other axes have."""
 
 
 def _statistic(p: Fields) -> Statistic:
     return _STATISTICS[p.enum("pool", tuple(_STATISTICS), "MAX")]
-
-
-def _window(p: Fields, name: str, default: int | None, repeated: str | None = None) -> PerAxis:
-    """Return a window's attribute as :func:`window` does, and with a depth that is stated apart, if it is."""
-    plane = window(p, name, default, repeated)
-    depth = p.uint(f"{name}_d")
-    c3d, depth_default = _C3D[name]
-    if depth is None and any(p.has(field) for field, _ in _C3D.values()):
-        depth = p.uint(c3d, depth_default)
-    if depth is None:
-        return plane
-    height_width = (plane, plane) if isinstance(plane, int) else plane
-    if len(height_width) != 2:
-        raise LayerError(f"{name} is given for {len(height_width)} axes, and for the depth apart from them")
-    return (depth, *height_width)
 
 
 def _require_plane(p: Fields) -> None:
@@ -52,16 +34,16 @@ def _rounding(p: Fields) -> Literal["ceil_clip", "floor"]:
 @rules("Pooling", "Pooling3D", tops=(1, 2))
 def pooling(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Pool; a second top holds the positions of the maxima."""
-    p = source.param("pooling_param")
+    p = source.param("pooling_param", "pooling3d_param")
     p.ignore("engine")
     whole = p.boolean("global_pooling", False)
     if whole:
         _require_plane(p)
     layer = Pool(
         statistic=_statistic(p),
-        kernel=None if whole else _window(p, "kernel", None, "kernel_size"),
-        stride=_window(p, "stride", 1),
-        padding=_window(p, "pad", 0),
+        kernel=None if whole else volume_window(p, "kernel", None, "kernel_size"),
+        stride=volume_window(p, "stride", 1),
+        padding=volume_window(p, "pad", 0),
         rounding=_rounding(p),
         indices=len(source.tops) == 2,
     )

@@ -13,6 +13,7 @@ from jaxdnn.layers.shape import Pad
 def interp(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Crop by negative pads, then resize to the second bottom's size or to what the fields say."""
     p = source.param("interp_param")
+    p.ignore("use_blob_size")  # so it does whenever there is a second bottom
     pads = p.integer("pad_beg", 0), p.integer("pad_end", 0)
     require(max(pads) <= 0, f"pad_beg and pad_end must not be positive, got {pads[0]} and {pads[1]}")
     if pads != (0, 0):

@@ -35,7 +35,9 @@ _PAD_MODES = {
 @rules("Concat", bottoms=(1, None))
 def concat(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Join along an axis."""
-    return b.emit(source, Concat(axis=_axis(source.param("concat_param"), "concat_dim")), inputs)
+    p = source.param("concat_param")
+    p.ignore("engine")
+    return b.emit(source, Concat(axis=_axis(p, "concat_dim")), inputs)
 
 
 @rules("Slice", tops=(1, None))

@@ -50,16 +50,17 @@ def shortcut(b: DarknetBuilder, section: Section, x: Output) -> Output:
     kind = section.choice("weights_type", "none", _WEIGHTS)
     normalization = section.choice("weights_normalization", "none", tuple(_NORMALIZATIONS))
     sources = b.sources(section, "from")
-    terms = [x, *(_fit(b, source, x) for source in (sources[:1] if b.opencv else sources))]
-    if kind == "none":
-        layer: Layer = Eltwise()
-        y = b.emit(layer, *terms, shape=x.shape, name=b.name("shortcut"), flat=x.flat)
-    else:
+    if b.opencv and kind == "none":
+        sources = sources[:1]
+    terms = [x, *(_fit(b, source, x) for source in sources)]
+    name, params = b.name("shortcut"), {}
+    layer: Layer = Eltwise()
+    if kind != "none":
         layer = WeightedSum(per_channel=kind == "per_channel", normalization=_NORMALIZATIONS[normalization])
-        name, shape = b.name("shortcut"), layer.param_shapes(*[(1, *x.sizes)] * (1 + len(sources)))["weight"]
-        scale = math.sqrt(2 / len(terms))
-        weight = b.stored(name, "weight", shape, Initializer(kind="uniform", low=0.0, high=scale))
-        y = b.emit(layer, *terms, shape=x.shape, name=name, params={"weight": weight}, flat=x.flat)
+        shape = layer.param_shapes(*[(1, *x.sizes)] * len(terms))["weight"]
+        filler = Initializer(kind="uniform", low=0.0, high=math.sqrt(2 / len(terms)))
+        params["weight"] = b.stored(name, "weight", shape, filler)
+    y = b.emit(layer, *terms, shape=x.shape, name=name, params=params, flat=x.flat)
     return activate(b, y, activation_name(section, LINEAR))
 
 

@@ -67,7 +67,9 @@ def _head(b: DarknetBuilder, x: Output, activated: YoloMap, decode: YoloDecode, 
     x = b.image(x)
     _require_channels(decode, x)
     raw = b.emit(activated, x, shape=x.shape, name=f"{name}/raw")
-    _decode(b, decode, raw, b.picture, name=name)
+    _, height, width = raw.shape
+    shape = (height * width * len(decode.anchors), 5 + decode.classes, 1)
+    b.show(raw, b.emit(decode, raw, b.picture, shape=shape, name=name))
     return raw
 
 
@@ -79,12 +81,6 @@ def _require_channels(decode: YoloDecode, x: Output) -> None:
             f"{count} anchors of {entries} values need {count * entries} channels, "
             f"the layer before has {x.shape[0]}"
         )
-
-
-def _decode(b: DarknetBuilder, decode: YoloDecode, raw: Output, *picture: Output, name: str) -> None:
-    _, height, width = raw.shape
-    shape = (height * width * len(decode.anchors), 5 + decode.classes, 1)
-    b.show(raw, b.emit(decode, raw, *picture, shape=shape, name=name))
 
 
 def _anchors(section: Section) -> tuple[Pair, ...]:

@@ -142,9 +142,7 @@ def run(
     reading = Reading(read_labels(labels) if labels else {}, top, threshold, overlap)
     with status(f"Loading {weights}", quiet=as_json):
         net = load(model, weights, stages=stages, level=level, input_shapes=dict(input_shapes))
-    feeder = Feeder.of(
-        net, size=size, mean=mean, scale=scale, swap_rb=swap_rb, mode=mode, resizing=resizing
-    )
+    feeder = Feeder.of(net, size=size, mean=mean, scale=scale, swap_rb=swap_rb, mode=mode, resizing=resizing)
     if net.source.preprocessing.get("mean_file") and not mean:
         click.echo("Warning: the net's mean_file is not read: give --mean", err=True)
     targets = _drawing_paths(drawing, images)

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from jaxdnn import GraphError, LayerError, ParseError, UnsupportedLayerError
+from jaxdnn import GraphError, InputError, LayerError, ParseError, UnsupportedLayerError
 from jaxdnn.importers.caffe.rules.detection import anchor_boxes
 from jaxdnn.layers.detection import DetectionOutput, PriorBox, Proposal
 from jaxdnn.layers.yolo import YoloDecode, YoloMap
 from support.caffe import inputs, load, opencv, write
 from support.layer import assert_close
+from support.nms import reference_nms
 
 RNG = np.random.default_rng(0)
 PRIOR_INPUTS = inputs(f=(2, 3, 2, 3), data=(2, 3, 30, 60))
@@ -146,6 +147,96 @@ def test_detection_output_needs_the_number_of_classes(tmp_path):
         load(tmp_path, text)
 
 
+def test_detection_output_in_two_steps(tmp_path):
+    """RefineDet's bottoms; a fourth bottom alone is a picture to draw on unless an objectness is stated."""
+    more = inputs(objects=(1, 12), first=(1, 24))
+    text = detection_output("objectness_score: 0.25").replace(
+        'bottom: "prior"', 'bottom: "prior" bottom: "objects"'
+    )
+    net = load(tmp_path, more + text)
+    assert layer_of(net) == DetectionOutput(classes=3, objectness_threshold=0.25)
+    assert net.graph.nodes[0].inputs == ("loc", "conf", "prior", "objects")
+    five = text.replace('bottom: "objects"', 'bottom: "objects" bottom: "first"')
+    assert load(tmp_path, more + five).graph.nodes[0].inputs == ("loc", "conf", "prior", "objects", "first")
+    drawn = text.replace("objectness_score: 0.25", "visualize: true")
+    assert load(tmp_path, more + drawn).graph.nodes[0].inputs == ("loc", "conf", "prior")
+
+
+def yolo(version, param, heads):
+    kind, message = {2: ("Yolo", "yolo"), 3: ("Yolov3", "yolov3")}[version]
+    bottoms = " ".join(f'bottom: "{name}"' for name in heads)
+    return inputs(**heads) + (
+        f'layer {{ name: "d" type: "{kind}DetectionOutput" {bottoms} top: "d" '
+        f"{message}_detection_output_param {{ {param} }} }}"
+    )
+
+
+def yolo_boxes(x, anchors, softmax):
+    """One image's boxes of a head, in rows of centre, size and best class score, and their labels from 1."""
+    rows, labels = [], []
+    x = x.reshape(len(anchors), -1, *x.shape[1:]).astype(np.float64)
+    for i, j, a in np.ndindex(*x.shape[2:], len(anchors)):
+        v = x[a, :, i, j]
+        objectness = 1 / (1 + np.exp(-v[4]))
+        scores = np.exp(v[5:]) / np.exp(v[5:]).sum() if softmax else 1 / (1 + np.exp(-v[5:]))
+        point = (np.array([j, i]) + 1 / (1 + np.exp(-v[:2]))) / [x.shape[3], x.shape[2]]
+        size = np.exp(v[2:4]) * anchors[a] / [x.shape[3], x.shape[2]]
+        rows.append([*point, *size, scores.max() * objectness])
+        labels.append(1 + scores.argmax())
+    return np.array(rows), np.array(labels)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_yolo_detection_output(tmp_path, version):
+    heads = {"x": (1, 14, 2, 3), "y": (1, 14, 4, 6)}
+    feeds = {name: RNG.standard_normal(shape).astype(np.float32) for name, shape in heads.items()}
+    if version == 2:
+        param = "biases: [2, 3, 3, 3] num_box: 2 side: 13 coords: 4 label_map_file: 'x'"
+        anchors = [[(2, 3), (3, 3)]] * 2
+    else:
+        param = (
+            "biases: [8, 8, 16, 32, 24, 16, 64, 48] num_box: 2 mask: [2, 3, 0, 1] anchors_scale: [32, 16] "
+            "mask_group_num: 2"
+        )
+        anchors = [[(24 / 32, 0.5), (2, 1.5)], [(0.5, 0.5), (1, 2)]]
+    text = yolo(version, f"{param} num_classes: 2 confidence_threshold: 0.3 nms_threshold: 0.4", heads)
+    found = [yolo_boxes(feeds[name][0], a, version == 2) for name, a in zip(heads, anchors, strict=True)]
+    boxes, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = [i for i in np.argsort(-boxes[:, 4], kind="stable") if boxes[i, 4] > 0.3]
+    corners = np.concatenate([boxes[:, :2] - boxes[:, 2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2], axis=1)
+    kept = [order[k] for k in reference_nms(corners[order], 0.4)]
+    want = [[0, labels[i], boxes[i, 4], *corners[i]] for i in kept]
+    assert 1 < len(kept) < len(order)
+    assert_close(np.asarray(load(tmp_path, text)(feeds)["d"]), np.reshape(want, (1, 1, -1, 7)))
+
+
+def test_yolo_detection_output_with_uncertainty(tmp_path):
+    param = "num_classes: 2 num_box: 1 biases: [32, 32] mask: 0 anchors_scale: 32 gaussian_box: true"
+    net = load(tmp_path, yolo(3, param, {"x": (1, 11, 1, 1)}))
+    logits = np.zeros((1, 11, 1, 1), np.float32)
+    logits[0, 9:, 0, 0] = 2, 5
+    score = 0.5 * 0.5 / (1 + np.exp(-5))
+    want = [[[[0, 2, score, 0, 0, 1, 1]]]]
+    np.testing.assert_allclose(net(logits)["d"], want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("version", "param", "message"),
+    [
+        (2, "biases: [1, 2, 3]", "biases must be pairs of width and height, got 3 values"),
+        (2, "biases: [1, 2] num_box: 3", "3 boxes per cell are given, and 1 anchors"),
+        (2, "biases: [1, 2] coords: 5", "coords must be 4, got 5"),
+        (3, "biases: [1, 2] mask: 0", "0 anchors_scale are given for 1 bottoms"),
+        (3, "biases: [1, 2] mask: [0, 0] anchors_scale: 8", "2 mask are given for 1 bottoms of 1 boxes"),
+        (3, "biases: [1, 2] mask: 1 anchors_scale: 8", "mask 1 is not one of 1 anchors"),
+        (3, "biases: [1, 2] mask: 0 anchors_scale: 0", "anchors_scale must be positive, got 0"),
+    ],
+)
+def test_yolo_detection_output_errors(tmp_path, version, param, message):
+    with pytest.raises(LayerError, match=message):
+        load(tmp_path, yolo(version, f"num_classes: 2 {param}", {"x": (1, 7, 2, 3)}))
+
+
 def rpn(kind, param, tops=("rois",)):
     named = " ".join(f'top: "{top}"' for top in tops)
     bottoms = 'bottom: "scores" bottom: "deltas" bottom: "info"'
@@ -245,6 +336,26 @@ def test_other_python_layers_are_the_users(tmp_path):
     net = load(tmp_path, text, custom_layers=custom)
     got = net({"scores": np.ones((1, 18, 3, 4)), "deltas": np.ones((1, 36, 3, 4)), "info": np.ones((1, 3))})
     assert (got["rois"] == len("'feat_stride': 16")).all()
+
+
+def test_python_layers_that_read_data_become_inputs(tmp_path):
+    data = (
+        'layer { name: "d" type: "Python" top: "data" top: "label" python_param { module: "m" layer: "L" } }'
+    )
+    text = data + ('layer { name: "s" type: "SoftmaxWithLoss" bottom: "data" bottom: "label" top: "loss" }')
+    with pytest.raises(InputError, match="input 'data' has no complete shape in the file"):
+        load(tmp_path, text)
+    net = load(tmp_path, text, input_shapes={"data": (1, 3, 4, 4), "label": (1, 1, 4, 4)})
+    assert list(net(np.ones((1, 3, 4, 4)))) == ["loss/prob"]
+
+
+def test_spatial_dropout_does_nothing_when_a_net_is_tested(tmp_path):
+    text = inputs(x=(1, 2, 3, 4)) + (
+        'layer { name: "d" type: "Python" bottom: "x" top: "y" python_param { module: "spatial_dropout" '
+        'layer: "SpatialDropoutLayer" param_str: "{\'dropout_ratio\': 0.5}" } }'
+    )
+    x = RNG.standard_normal((1, 2, 3, 4)).astype(np.float32)
+    np.testing.assert_array_equal(load(tmp_path, text)(x)["y"], x)
 
 
 def region(param):

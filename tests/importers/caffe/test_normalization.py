@@ -81,6 +81,18 @@ def test_nvcaffe_batch_norm_without_weights(tmp_path):
     assert_close(load(tmp_path, text)(X)["y"], X / np.sqrt(0.01) + 2)
 
 
+@pytest.mark.parametrize(
+    "blobs",
+    [[MEAN, VARIANCE, np.ones(1, np.float32)], [MEAN, VARIANCE, np.ones(1, np.float32), SCALE, SHIFT]],
+)
+def test_intel_batch_norm_is_affine_if_its_blobs_are(tmp_path, blobs):
+    fields = "filler { value: 1 } bias_filler { value: 0 } use_weight_bias: true eps: 0.001"
+    net = load(tmp_path, layer("BatchNorm", fields, "batch_norm_param"), blobs)
+    want = normalized(X, MEAN, VARIANCE, 0.001)
+    want = want * channels(SCALE) + channels(SHIFT) if len(blobs) == 5 else want
+    assert_close(net(X)["y"], want)
+
+
 def test_batch_norm_refuses(tmp_path):
     with pytest.raises(WeightsError, match="has 2 blobs in the weights file, 3 expected"):
         load(tmp_path, layer("BatchNorm"), [MEAN, VARIANCE])
@@ -192,6 +204,13 @@ def test_mvn(tmp_path):
     assert_close(load(tmp_path, layer("MVN", "eps: 0.5", "mvn_param"))(X)["y"], want)
     text = layer("MVN", "across_channels: true normalize_variance: false", "mvn_param")
     assert_close(load(tmp_path, text)(X)["y"], X - X.mean((1, 2, 3), keepdims=True))
+
+
+def test_mvn_as_opencv_computes_it(tmp_path):
+    text = layer("MVN", "eps: 0.5", "mvn_param")
+    want = (X - X.mean((2, 3), keepdims=True)) / np.sqrt(X.var((2, 3), keepdims=True) + 0.5)
+    net = caffe.load(tmp_path, caffe.inputs(x=SHAPE) + text, compat="opencv")
+    assert_close(net(X)["y"], want)
 
 
 def test_normalize(tmp_path):

@@ -101,7 +101,9 @@ def test_stochastic_pooling(tmp_path):
     ],
 )
 def test_volumes(tmp_path, fields, want):
-    assert layer_of(tmp_path, pooling(fields, "Pooling3D"), (1, 2, 4, 4, 4)) == want
+    text = pooling(fields, "Pooling3D")
+    assert layer_of(tmp_path, text, (1, 2, 4, 4, 4)) == want
+    assert layer_of(tmp_path, text.replace("pooling_param", "pooling3d_param"), (1, 2, 4, 4, 4)) == want
 
 
 @pytest.mark.parametrize(

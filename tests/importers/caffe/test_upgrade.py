@@ -32,6 +32,11 @@ def test_v1_types_by_every_spelling(number, enum, name):
     assert upgraded(f"layer {{ type: {enum} }}") == [{"type": name}]
 
 
+def test_v1_types_of_forks():
+    text = "layers { type: CONVOLUTION3D } layers { type: VIDEO_DATA } layers { type: BN }"
+    assert [layer["type"] for layer in upgraded(text)] == ["Convolution3D", "VideoData", "BN"]
+
+
 def test_v1_shared_parameters():
     (layer,) = upgraded("layers { type: CONVOLUTION param: 'w' blobs_lr: 1 }")
     assert layer == {"type": "Convolution", "param": [("name", "w")], "blobs_lr": "1"}

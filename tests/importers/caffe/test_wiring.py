@@ -239,6 +239,16 @@ def test_what_cannot_be_wired(tmp_path, text, error, message):
     assert str(tmp_path / "net.prototxt") in str(caught.value) or error is InputError
 
 
+def test_fields_of_many_layers_that_are_not_known_are_reported_once(tmp_path, recwarn):
+    text = "".join(node("ReLU", x, y, "fused: 1\n") for x, y in ("xa", "ab", "bc"))
+    load(tmp_path, inputs(x=(1,)) + text)
+    (warning,) = recwarn.list
+    assert str(warning.message) == (
+        f"{tmp_path / 'net.prototxt'}:2: layer 'a' (ReLU): field 'layer.fused' is not known and was ignored "
+        "(there, and in 2 other places)"
+    )
+
+
 def test_errors_name_line_and_layer(tmp_path):
     text = inputs(x=(1,)) + "\n\n" + node("ReLU", "y", "z", name="culprit")
     with pytest.raises(GraphError) as caught:

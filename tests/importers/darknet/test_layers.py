@@ -339,6 +339,7 @@ def test_activations(tmp_path, name):
         ("[conv]\n[conv]\nfilters=2\n[sam]\nfrom=0\n", ShapeError, "factors of 2x8x9 do not fit 1x8x9"),
         ("[crop]\ncrop_width=10\n", ShapeError, "a crop of 1x10 is larger than the input of 4x8x9"),
         ("[reorg]\nstride=2\n", ShapeError, "9"),
+        ("[implicit]\nfilters=0\n", ShapeError, "the output would be 0x1x1: every size must be at least 1"),
         ("[upsample]\nstride=0\n", LayerError, "stride must not be 0"),
         ("[softmax]\ngroups=5\n", LayerError, "groups 5 does not divide 288 inputs"),
         ("[softmax]\ntemperature=0\n", LayerError, "temperature must not be 0"),
