@@ -50,9 +50,9 @@ def main(scene: Path = HERE / "scene.png", annotated: Path = Path("out/digit_det
 
 
 def _is(entry: dict, digit: int, box: np.ndarray) -> bool:
-    """Whether a found digit is one of the scene's: the same, its corners a sixth of its size off at most."""
-    want = np.array(entry["box"])
-    return bool(digit == entry["digit"] and np.abs(box - want).max() <= (want[2:] - want[:2]).max() / 6)
+    """Whether a found digit is one of the scene's: the same, and the middle of its box lies in that one's box."""
+    middle, want = (box[:2] + box[2:]) / 2, np.array(entry["box"])
+    return bool(digit == entry["digit"] and (want[:2] <= middle).all() and (middle <= want[2:]).all())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import os
 from itertools import groupby
 
 from jaxdnn.errors import FileError, ParseError, located
-from jaxdnn.importers.darknet.wordtree import wordtree
 from jaxdnn.importers.files import read_text
 
 
@@ -24,11 +23,12 @@ def read_tree(name: str, folder: str) -> tuple[int, ...]:
     """
     places = [os.path.join(place, name) for place in (folder, os.path.join(folder, os.pardir), os.curdir)]
     found = next((path for path in places if os.path.isfile(path)), None)
-    if found is not None:
-        return _parse(found)
-    if os.path.basename(name) == "9k.tree":
-        return wordtree()
-    raise FileError(f"the tree {name!r} is not found from {folder or os.curdir!r} or the folder above")
+    if found is None:
+        raise FileError(
+            f"the tree {name!r} that the cfg names is not found from {folder or os.curdir!r} or the folder above; "
+            "darknet keeps it in its folder data"
+        )
+    return _parse(found)
 
 
 def group_sizes(parents: tuple[int, ...]) -> tuple[int, ...]:

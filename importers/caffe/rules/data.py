@@ -61,7 +61,11 @@ def data(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple
     resize = transform.message("resize_param")
     new = p.uint("new_height", 0), p.uint("new_width", 0)
     resized = resize.uint("height", 0), resize.uint("width", 0)
-    size = next((size for size in ((crop, crop), new, resized) if all(size)), None)
+    size: tuple[int, ...] | None = next((size for size in ((crop, crop), new, resized) if all(size)), None)
+    frames = p.uint("new_length", 0)
+    if size and frames:
+        # C3D's clips have an axis of frames. TSN, which states a modality, has a number of channels to guess.
+        size = None if p.has("modality") else (frames, *size)
     p.ignore_all()
     resize.ignore_all()
     _record_preprocessing(b, transform)

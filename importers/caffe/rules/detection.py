@@ -159,7 +159,7 @@ def _yolo_anchors(p: Fields, heads: int) -> list[tuple[Pair, ...]]:
     """Return each head's anchors in cells."""
     biases, mask, scales = p.numbers("biases"), p.uints("mask"), p.uints("anchors_scale")
     require(len(biases) % 2 == 0, f"biases must be pairs of width and height, got {len(biases)} values")
-    count = p.uint("num_box", len(biases) // 2)
+    count = p.uint("num_box", 3 if mask else 5)
     pairs = list(zip(biases[::2], biases[1::2], strict=True))
     if not mask:
         require(count == len(pairs), f"{count} boxes per cell are given, and {len(pairs)} anchors")

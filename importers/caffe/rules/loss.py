@@ -165,7 +165,20 @@ def accuracy(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> t
     return b.emit(source, layer, inputs)
 
 
-@rules("MultiBoxLoss", "DetectionEvaluate", "L1Loss", "LpqLoss", bottoms=(0, None), tops=(0, None))
+@rules(
+    "CenterLoss",
+    "CtcLoss",
+    "DetectionEvaluate",
+    "DetectionLoss",
+    "EvalDetection",
+    "L1Loss",
+    "LpqLoss",
+    "MultiBoxLoss",
+    "RegionLoss",
+    "WarpCTCLoss",
+    bottoms=(0, None),
+    tops=(0, None),
+)
 def training_only(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Consume blobs; what such layers compute serves training and its supervision alone."""
     del inputs

@@ -28,6 +28,7 @@ def shapes(net):
         ("Data", "transform_param { crop_size: 5 force_gray: true } data_param { }", (1, 1, 5, 5)),
         ("WindowData", "window_data_param { batch_size: 4 crop_size: 6 }", (4, 3, 6, 6)),
         ("ImageData", "image_data_param { batch_size: 2 new_height: 4 new_width: 5 }", (2, 3, 4, 5)),
+        ("VideoData", "video_data_param { new_length: 16 new_height: 4 new_width: 5 }", (1, 3, 16, 4, 5)),
         (
             "AnnotatedData",
             "transform_param { resize_param { height: 4 width: 5 resize_mode: WARP } } "
@@ -41,6 +42,12 @@ def test_sizes_of_pictures(tmp_path, recwarn, kind, fields, picture):
     net = load(tmp_path, data_layer(kind, fields) + readers)
     assert shapes(net) == {"data": picture, "label": picture[:1]}
     assert not recwarn.list
+
+
+def test_channels_of_a_modality_are_asked_for(tmp_path):
+    fields = "transform_param { crop_size: 5 } video_data_param { new_length: 5 modality: FLOW }"
+    with pytest.raises(InputError, match="input 'data' has no complete shape in the file"):
+        load(tmp_path, net_of("VideoData", fields))
 
 
 def test_label_maps(tmp_path):

@@ -227,9 +227,9 @@ def test_yolo_detection_output_with_uncertainty(tmp_path):
         (2, "biases: [1, 2] num_box: 3", "3 boxes per cell are given, and 1 anchors"),
         (2, "biases: [1, 2] coords: 5", "coords must be 4, got 5"),
         (3, "biases: [1, 2] mask: 0", "0 anchors_scale are given for 1 bottoms"),
-        (3, "biases: [1, 2] mask: [0, 0] anchors_scale: 8", "2 mask are given for 1 bottoms of 1 boxes"),
-        (3, "biases: [1, 2] mask: 1 anchors_scale: 8", "mask 1 is not one of 1 anchors"),
-        (3, "biases: [1, 2] mask: 0 anchors_scale: 0", "anchors_scale must be positive, got 0"),
+        (3, "biases: [1, 2] mask: [0, 0] anchors_scale: 8", "2 mask are given for 1 bottoms of 3 boxes"),
+        (3, "biases: [1, 2] mask: 1 anchors_scale: 8 num_box: 1", "mask 1 is not one of 1 anchors"),
+        (3, "biases: [1, 2] mask: 0 anchors_scale: 0 num_box: 1", "anchors_scale must be positive, got 0"),
     ],
 )
 def test_yolo_detection_output_errors(tmp_path, version, param, message):

@@ -110,13 +110,14 @@ def test_region_with_a_tree(tmp_path):
     np.testing.assert_array_equal(got["region_0"], got["detection_out"])
 
 
-def test_the_tree_of_yolo9000_is_built_in(tmp_path):
-    parents = read_tree("data/9k.tree", str(tmp_path))
-    assert len(parents) == 9418
-    assert parents[:10] == (-1, -1, -1, -1, 0, 0, 4, 4, 4, 8)
-    assert all(parent < child for child, parent in enumerate(parents))
-    (tmp_path / "9k.tree").write_text("a -1\n")
-    assert read_tree("9k.tree", str(tmp_path)) == (-1,)
+def test_a_tree_is_found_beside_the_cfg_or_above(tmp_path):
+    (tmp_path / "cfg").mkdir()
+    with pytest.raises(jaxdnn.FileError, match=r"tree 'data/9k.tree' that the cfg names is not found"):
+        read_tree("data/9k.tree", str(tmp_path / "cfg"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "9k.tree").write_text("a -1\nb 0\n")
+    assert read_tree("data/9k.tree", str(tmp_path / "cfg")) == (-1, 0)
+    assert read_tree("data/9k.tree", str(tmp_path)) == (-1, 0)
 
 
 @pytest.mark.parametrize("softmax", [0, 1])
