@@ -22,7 +22,9 @@ def peak():  # MiB
 """
 
 
-def interleaved(scripts: Mapping[str, str], arguments: Sequence[str], repeats: int) -> dict[str, dict[str, float]]:
+def interleaved(
+    scripts: Mapping[str, str], arguments: Sequence[str], repeats: int
+) -> dict[str, dict[str, float]]:
     """Run each script ``repeats`` times, in turn, each in a fresh process; return medians of what they print.
 
     Args:

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-VGG16 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, "pool", 512, 512, 512, "pool", 512, 512, 512, "pool")
+VGG16 = (
+    64,
+    64,
+    "pool",
+    128,
+    128,
+    "pool",
+    256,
+    256,
+    256,
+    "pool",
+    512,
+    512,
+    512,
+    "pool",
+    512,
+    512,
+    512,
+    "pool",
+)
 DARKNET53 = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
 """Filters and residual blocks of each stage of YOLOv3's backbone."""
 

@@ -102,6 +102,7 @@ class _Importer:
             "darknet",
             (self._path,),
             self._preprocessing,
+            distance_power=b.distance_power,
             layers=tuple(x.value for x in b.layers),
             arrays=tuple(b.arrays),
             header=Header(),

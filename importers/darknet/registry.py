@@ -64,6 +64,7 @@ class DarknetBuilder(Builder):
         arrays: the weights file's contents in order.
         shared: the parameter references of each convolution by its number, for those that share them.
         state_outputs: the new states of the recurrent layers so far.
+        distance_power: of the suppression that the last head asks for, see :func:`jaxdnn.detections`.
     """
 
     def __init__(self, picture: Output, folder: str, *, opencv: bool) -> None:
@@ -78,6 +79,7 @@ class DarknetBuilder(Builder):
         self.arrays: list[StoredArray] = []
         self.shared: dict[int, dict[str, str]] = {}
         self.state_outputs: list[str] = []
+        self.distance_power: float | None = None
         self._shown: dict[str, str] = {}
         self._yielded: set[str] = set()
         self._used: set[str] = set()

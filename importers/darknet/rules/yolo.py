@@ -27,6 +27,7 @@ _MAX_ANCHORS = 10_000
 @rules("yolo")
 def yolo(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """YOLOv3's head and its successors'."""
+    b.distance_power = _distance_power(section)
     new_coords = section.flag("new_coords")
     function = "none" if new_coords else "sigmoid"
     anchors, classes = _anchors(section), section.integer("classes", 20)
@@ -50,6 +51,7 @@ def yolo(b: DarknetBuilder, section: Section, x: Output) -> Output:
 @rules("Gaussian_yolo")
 def gaussian_yolo(b: DarknetBuilder, section: Section, x: Output) -> Output:
     """YOLOv3's head with the uncertainty of each coordinate."""
+    b.distance_power = _distance_power(section)
     anchors, classes = _anchors(section), section.integer("classes", 20)
     scale_xy = section.number("scale_x_y", 1.0)
     activated = YoloMap(boxes=len(anchors), classes=classes, scale_xy=scale_xy, uncertainty=True)
@@ -60,6 +62,13 @@ def gaussian_yolo(b: DarknetBuilder, section: Section, x: Output) -> Output:
         uncertainty=True,
     )
     return _head(b, x, activated, decode, b.name("Gaussian_yolo"))
+
+
+def _distance_power(section: Section) -> float | None:
+    """Return how much the distance of two boxes' centres lessens their overlap; None: not at all."""
+    beta = section.number("beta_nms", 0.6)
+    powers = {"default": None, "cornersnms": None, "greedynms": 0.6, "diounms": beta}
+    return powers[section.choice("nms_kind", "default", tuple(powers))]
 
 
 def _head(b: DarknetBuilder, x: Output, activated: YoloMap, decode: YoloDecode, name: str) -> Output:

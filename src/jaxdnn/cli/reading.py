@@ -62,6 +62,7 @@ def read_outputs(
             rows,
             score_threshold=reading.threshold,
             iou_threshold=reading.overlap,
+            distance_power=getattr(net.source, "distance_power", None),
             max_detections=_MOST,
         )
         for rows in heads.values()

@@ -151,3 +151,17 @@ def test_detection(tmp_path, softmax):
 def test_errors(tmp_path, channels, section, error, message):
     with pytest.raises(error, match=message):
         load(tmp_path, picture(3, 2, channels) + section)
+
+
+@pytest.mark.parametrize(
+    ("options", "power"),
+    [
+        ("", None),
+        ("nms_kind=cornersnms\n", None),
+        ("nms_kind=greedynms\nbeta_nms=0.4\n", 0.6),
+        ("nms_kind=diounms\nbeta_nms=0.4\n", 0.4),
+    ],
+)
+def test_the_cfg_states_its_kind_of_suppression(tmp_path, options, power):
+    head = f"[yolo]\nmask=0\nanchors=1,2\nnum=1\nclasses=1\n{options}"
+    assert load(tmp_path, picture(2, 2, 6) + head, []).source.distance_power == power

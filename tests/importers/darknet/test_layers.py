@@ -343,7 +343,11 @@ def test_activations(tmp_path, name):
         ("[upsample]\nstride=0\n", LayerError, "stride must not be 0"),
         ("[softmax]\ngroups=5\n", LayerError, "groups 5 does not divide 288 inputs"),
         ("[softmax]\ntemperature=0\n", LayerError, "temperature must not be 0"),
-        ("[softmax]\ntree=none.tree\n", jaxdnn.FileError, "the tree 'none.tree' that the cfg names is not found from"),
+        (
+            "[softmax]\ntree=none.tree\n",
+            jaxdnn.FileError,
+            "the tree 'none.tree' that the cfg names is not found from",
+        ),
     ],
 )
 def test_errors(tmp_path, sections, error, message):
