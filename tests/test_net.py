@@ -88,6 +88,14 @@ def test_bad_inputs(net, feed, message):
         net(feed)
 
 
+def test_trailing_axes_of_size_one_may_be_left_out_or_added(tmp_path):
+    text = 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
+    net = caffe.load(tmp_path, caffe.inputs(x=(1, 5, 1, 1)) + text)
+    assert net(np.ones((3, 5)))["y"].shape == (3, 5, 1, 1)
+    net = caffe.load(tmp_path, caffe.inputs(x=(1, 5)) + text)
+    assert net(np.ones((3, 5, 1, 1)))["y"].shape == (3, 5)
+
+
 def test_several_inputs(pair):
     a, b = np.array([[1.0, -1]]), np.array([[-2.0, 2]])
     for got in (pair({"a": a, "b": b}), pair(a=a, b=b), pair({"a": a}, b=b)):

@@ -45,7 +45,7 @@ def load_model(
     assert isinstance(model.source, DarknetSource)
     header, params = read_weights(weights, model.source.arrays, partial=partial)
     source = replace(model.source, files=(cfg, weights), header=header)
-    return replace(model, params=params, source=source)
+    return replace(model, params=params, source=source, checked=True)
 
 
 def _check(sections: list[Section]) -> tuple[Section, list[Section]]:

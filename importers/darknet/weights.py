@@ -7,12 +7,13 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
 
 from jaxdnn.errors import FileError, WeightsError, located
-from jaxdnn.importers.files import kind_of, read_head
+from jaxdnn.importers.files import aligned_empty, kind_of, read_all, read_head
 from jaxdnn.layers.base import Shape
 
 Swapped = Literal["never", "old", "always"]
@@ -83,8 +84,8 @@ class Header:
 def read_weights(path: str, arrays: Sequence[StoredArray], *, partial: bool = False) -> tuple[Header, Params]:
     """Read a weights file that holds exactly these arrays.
 
-    The arrays are views of the mapped file: it is read when their numbers are needed first, and must stay as it
-    is until then.
+    Each array is read once, straight to where it stays. (Views of the mapped file would be read when they are
+    needed first, but its pages count beside the device's copy, and a file that changes meanwhile is a crash.)
 
     Args:
         path: of the file.
@@ -98,17 +99,15 @@ def read_weights(path: str, arrays: Sequence[StoredArray], *, partial: bool = Fa
     if kind_of(head) == "text":
         raise FileError("not a weights file: this is a text file, a cfg perhaps", file=path)
     header = Header.unpack(head)
-    with located(file=path):
-        present = _present(header, arrays, os.path.getsize(path), partial)
+    with open(path, "rb") as file, located(file=path):
+        present = _present(header, arrays, os.fstat(file.fileno()).st_size, partial)
+        stored = [aligned_empty(array.size, "<f4") for array in present]
+        positions = accumulate((data.nbytes for data in stored), initial=header.size)
+        read_all(file.fileno(), zip(positions, stored, strict=False))
     params: Params = {}
-    if present:
-        values = np.asarray(np.memmap(path, "<f4", "r", header.size))
-    position = 0
-    for array in present:
-        data = values[position : position + array.size]
-        position += array.size
+    for array, data in zip(present, stored, strict=True):
         if header.swaps(array):
-            data = data.reshape(-1, array.shape[0]).T
+            data = np.ascontiguousarray(data.reshape(-1, array.shape[0]).T)
         params.setdefault(array.owner, {})[array.slot] = data.reshape(array.shape)
     return header, params
 

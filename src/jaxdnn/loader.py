@@ -77,7 +77,7 @@ def _with_shapes(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Model:
         if name not in names:
             raise InputError(f"input_shapes names {name!r}; the inputs are {', '.join(names)}")
     values = tuple(replace(value, shape=_shape_of(value, shapes)) for value in model.graph.inputs)
-    return replace(model, graph=replace(model.graph, inputs=values))
+    return replace(model, graph=replace(model.graph, inputs=values), checked=model.checked and not shapes)
 
 
 def _shape_of(value: Value, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int | None, ...] | None:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxdnn.errors import InputError, located
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
+from jaxdnn.layers.base import Shape
 from jaxdnn.lowering import Inferred, Program, Spec, infer
 from jaxdnn.lowering.infer import stored_shapes
 from jaxdnn.lowering.padded import trim
@@ -34,7 +35,7 @@ class Net:
     ``jax.tree.map``. Nothing changes it: :meth:`replace` makes another one.
 
     Attributes:
-        stored: the parameters as they were given; numpy arrays may be views of a mapped file.
+        stored: the parameters as they were given, numpy or jax arrays.
         program: the lowered graph.
         source: which files it came from.
         missing: parameters that have no value yet (the weights file was not given).
@@ -47,10 +48,7 @@ class Net:
 
     @cached_property
     def params(self) -> dict[str, dict[str, Any]]:
-        """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``.
-
-        The first look at them reads a mapped file; so does the first call.
-        """
+        """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``."""
         leaves, structure = jax.tree.flatten({owner: dict(slots) for owner, slots in self.stored.items()})
         if any(isinstance(leaf, np.ndarray) for leaf in leaves):
             leaves = jax.device_put(leaves)
@@ -99,13 +97,10 @@ class Net:
     ) -> Net:
         verify(model.graph)
         program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
-        inferred = infer(program, _stated_inputs(model.graph), stored_shapes(model.params))
-        expected = inferred.params | {
-            f"{owner}/{slot}": array.shape
-            for owner, slots in model.params.items()
-            for slot, array in slots.items()
-            if f"{owner}/{slot}" not in inferred.params
-        }
+        stored = stored_shapes(model.params)
+        expected: Mapping[str, Shape] = stored
+        if not (model.checked and stored.keys() >= _references(model.graph)):
+            expected = stored | infer(program, _stated_inputs(model.graph), stored).params
         params, missing = bind(model.params, model.initializers, expected, key)
         return cls(_cast(params, program.policy), program, model.source, tuple(missing))
 
@@ -243,6 +238,10 @@ class Net:
         return names
 
 
+def _references(graph: Graph) -> set[str]:
+    return {reference for node in graph.nodes for reference in node.params.values()}
+
+
 def _cast(params: Params, policy: Policy) -> Params:
     """Give parameters the policy's type; those that have it stay what they are."""
     dtype = jnp.dtype(policy.params)
@@ -258,7 +257,7 @@ def _as_input(value: Any, array: Any) -> Any:
         if array.dtype == object or array.dtype.kind in "USMm":
             raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
     if value.shape is not None and array.ndim != len(value.shape):
-        array = _match_rank(array, len(value.shape))
+        array = _match_rank(array, value.shape)
     if value.shape is not None and array.ndim != len(value.shape):
         raise InputError(
             f"input {value.name!r} has {len(value.shape)} axes ({Spec(value.shape, value.dtype)}), "
@@ -267,11 +266,12 @@ def _as_input(value: Any, array: Any) -> Any:
     return array if array.dtype == value.dtype else array.astype(value.dtype)
 
 
-def _match_rank(array: Any, rank: int) -> Any:
-    """Drop trailing axes of size 1: old files write labels as (N, 1, 1, 1), new ones as (N,)."""
-    while array.ndim > rank and array.shape[-1] == 1:
+def _match_rank(array: Any, shape: tuple[int | None, ...]) -> Any:
+    """Drop or add trailing axes of size 1: old files write labels as (N, 1, 1, 1), new ones as (N,)."""
+    while array.ndim > len(shape) and array.shape[-1] == 1:
         array = array[..., 0]
-    return array
+    missing = shape[array.ndim :]
+    return array.reshape(*array.shape, *missing) if missing.count(1) == len(missing) else array
 
 
 def _stated_inputs(graph: Graph) -> dict[str, Spec]:

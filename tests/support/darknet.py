@@ -7,6 +7,7 @@ import numpy as np
 
 import jaxdnn
 from jaxdnn.ir import split_reference
+from jaxdnn.lowering.infer import stored_shapes
 
 
 def header(major: int = 0, minor: int = 2, revision: int = 5, seen: int = 32013312) -> bytes:
@@ -31,8 +32,14 @@ def write(folder: Path, cfg: str, data: bytes | None = None) -> list[str]:
 
 
 def load(folder: Path, cfg: str, arrays: list[np.ndarray] | None = None, **options):
-    """Write a net and load it."""
-    return jaxdnn.load(*write(folder, cfg, None if arrays is None else weights(arrays)), **options)
+    """Write a net and load it; check the shapes that the importer promises."""
+    net = jaxdnn.load(*write(folder, cfg, None if arrays is None else weights(arrays)), **options)
+    if arrays is not None:
+        demanded = net.inferred.params
+        assert {reference: demanded[reference] for reference in stored_shapes(net.stored)} == stored_shapes(
+            net.stored
+        )
+    return net
 
 
 def randomized(folder: Path, cfg: str, seed: int = 0):

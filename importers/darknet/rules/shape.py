@@ -62,7 +62,12 @@ def _exchange(b: DarknetBuilder, section: Section, x: Output, forward: Layer) ->
     channels, height, width = x.shape
     stride = section.integer("stride", 1)
     name = b.name("reorg")
-    if section.flag("reverse"):
+    reverse = section.flag("reverse")
+    if (reverse or isinstance(forward, Reorg)) and channels % stride**2:
+        raise ShapeError(f"the stride's square {stride**2} does not divide {channels} channels")
+    if not reverse and (height % stride or width % stride):
+        raise ShapeError(f"stride {stride} does not divide {height} rows and {width} columns")
+    if reverse:
         shape = (channels // stride**2, height * stride, width * stride)
         return b.emit(DepthToSpace(block=stride), x, shape=shape, name=name)
     return b.emit(forward, x, shape=(channels * stride**2, height // stride, width // stride), name=name)
@@ -92,5 +97,5 @@ def implicit(b: DarknetBuilder, section: Section, x: Output) -> Output:
     shape = (section.integer("filters", 128), section.integer("atoms", 1), 1)
     name = b.name("implicit")
     filler = Initializer(kind="uniform", low=mean - std, high=mean + std)
-    weight = b.stored(name, "value", shape, filler)
+    weight = b.stored(name, "value", (1, *shape), filler)
     return b.emit(Parameter(shape=(1, *shape)), shape=shape, name=name, params={"value": weight})

@@ -155,12 +155,15 @@ class Model:
         params: the stored numbers. Their shapes are as stored, not yet checked against the layers.
         source: where they came from.
         initializers: by ``"owner/slot"``, for slots that a file may leave out.
+        checked: whether the importer has checked all shapes itself, those of values and of params. A model whose
+            params are complete then need not be checked again before it runs.
     """
 
     graph: Graph
     params: Mapping[str, Mapping[str, np.ndarray]]
     source: Source
     initializers: Mapping[str, Initializer] = field(default_factory=dict)
+    checked: bool = False
 
 
 def _text(attribute: object) -> str:

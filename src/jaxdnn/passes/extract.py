@@ -44,7 +44,7 @@ def extract(
     nodes = tuple(node for node in graph.nodes if not fed.intersection(node.outputs))
     aliases = {alias: name for alias, name in aliases.items() if alias != name}
     cut = replace(graph, inputs=starts, outputs=ends, nodes=nodes, aliases=aliases)
-    result = prune(replace(model, graph=cut))
+    result = prune(replace(model, graph=cut, checked=model.checked and inputs is None))
     needed = {name for node in result.graph.nodes for name in node.inputs}
     needed.update(cut.resolve(name) for name in ends)
     produced = fed.union(*(node.outputs for node in result.graph.nodes))
