@@ -9,12 +9,15 @@ from jaxdnn.lowering.registry import LOWERINGS, Lowering, lowers
 
 for _family in (
     "activation",
+    "arithmetic",
     "binary_convolution",
     "constant",
     "convolution",
     "dense",
     "detection",
     "elementwise",
+    "indexing",
+    "late",
     "locally_connected",
     "loss",
     "normalization",
@@ -25,6 +28,7 @@ for _family in (
     "resize",
     "roi",
     "shape",
+    "tensor",
     "yolo",
 ):
     importlib.import_module(f"jaxdnn.lowering.{_family}")

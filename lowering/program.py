@@ -14,6 +14,7 @@ from jaxdnn.errors import InputError, LayerError, ShapeError, UnsupportedLayerEr
 from jaxdnn.ir import Graph, Node, Params, split_reference
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.custom import Custom
+from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.padded import Padded, repad, unpad
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.policy import Policy
@@ -38,6 +39,7 @@ class Program:
         self.policy = policy or Policy()
         self.custom_layers = dict(custom_layers or {})
         self._lowerings = {node.name: self._lowering(node) for node in graph.nodes}
+        self._fallbacks = {v.name: v.fallback for v in graph.inputs if v.fallback is not None}
         self._compiled: dict[tuple[str, ...], Callable[..., dict[str, Any]]] = {}
         self._lock = threading.Lock()
         unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
@@ -86,7 +88,8 @@ class Program:
 
     def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
         """Return the values that can be computed when just these inputs are fed."""
-        known = dict.fromkeys(name for name in self.graph.values if name in set(fed))
+        fed = {*fed, *self._fallbacks}
+        known = dict.fromkeys(name for name in self.graph.values if name in fed)
         for node in self.graph.nodes:
             if all(name in known for name in node.inputs):
                 known.update(dict.fromkeys(node.outputs))
@@ -130,7 +133,8 @@ class Program:
             observe: called with each node and its outputs.
         """
         # Each layer converts what it reads; labels and boxes reach those that compute in float32 exactly.
-        known: dict[str, Any] = {name: jnp.asarray(value) for name, value in inputs.items()}
+        known: dict[str, Any] = {name: narrow(value) for name, value in self._fallbacks.items()}
+        known.update((name, jnp.asarray(value)) for name, value in inputs.items())
         with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
             for node in self._needed(wanted):
                 missing = [name for name in node.inputs if name not in known]
@@ -158,20 +162,21 @@ class Program:
         dtype = "float32" if lowering.float32 else self.policy.compute
         plain = tuple(self._cast(unpad(value), dtype) for value in arguments)
         if not lowering.numpy:
-            plain = tuple(jnp.asarray(value) for value in plain)
+            plain = tuple(map(jnp.asarray, plain))
         try:
             with located(**_place(node)), jax.named_scope(node.name):
                 weights = {s: self._cast(w, dtype) for s, w in weights_of(node, plain).items()}
                 result = lowering.function(node.layer, weights, *plain)
+                results = result if isinstance(result, tuple) else (result,)
+                results = tuple(self._cast(repad(arguments, narrow(value)), dtype) for value in results)
         except (TypeError, ValueError) as error:
             shapes = ", ".join(dims(np.shape(value)) for value in plain)
             raise ShapeError(
                 f"cannot be computed on inputs of shape {shapes}: {error}", **_place(node)
             ) from error
-        results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(node.outputs):
             raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **_place(node))
-        return tuple(self._cast(repad(arguments, value), dtype) for value in results)
+        return results
 
     def _weights(self, node: Node, params: Params) -> dict[str, Any]:
         weights = {}

@@ -78,13 +78,9 @@ class Net:
     ) -> Net:
         verify(model.graph)
         program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
-        inferred = infer(program, _stated_inputs(model.graph), stored_shapes(model.params))
-        expected = inferred.params | {
-            f"{owner}/{slot}": array.shape
-            for owner, slots in model.params.items()
-            for slot, array in slots.items()
-            if f"{owner}/{slot}" not in inferred.params
-        }
+        expected = stored_shapes(model.params)
+        if not (model.open_shapes and _has_open_inputs(model.graph)):
+            expected |= infer(program, _stated_inputs(model.graph), expected).params
         params, missing = bind(model.params, model.initializers, expected, key)
         dtype = program.policy.params
         return cls(
@@ -250,6 +246,10 @@ def _match_rank(array: Any, rank: int) -> Any:
     while array.ndim > rank and array.shape[-1] == 1:
         array = array[..., 0]
     return array
+
+
+def _has_open_inputs(graph: Graph) -> bool:
+    return any(value.shape is None or None in value.shape for value in graph.inputs)
 
 
 def _stated_inputs(graph: Graph) -> dict[str, Spec]:

@@ -28,6 +28,7 @@ class Value:
         optional: a call may leave this input out (labels); what depends on it is then not computed.
         default: what every element of an optional input is when a call leaves it out (the state of a
             recurrent layer): the input is then computed with after all. Its batch is that of the other inputs.
+        fallback: the whole array that an optional input is when a call leaves it out.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Value:
     dtype: str = "float32"
     optional: bool = False
     default: float | None = None
+    fallback: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def text(self) -> str:
@@ -155,12 +157,15 @@ class Model:
         params: the stored numbers. Their shapes are as stored, not yet checked against the layers.
         source: where they came from.
         initializers: by ``"owner/slot"``, for slots that a file may leave out.
+        open_shapes: whether inputs may lack sizes: the files hold every parameter, so that shapes need not be
+            known before the first call.
     """
 
     graph: Graph
     params: Mapping[str, Mapping[str, np.ndarray]]
     source: Source
     initializers: Mapping[str, Initializer] = field(default_factory=dict)
+    open_shapes: bool = False
 
 
 def _text(attribute: object) -> str:
