@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
 from jaxdnn.errors import JaxdnnWarning
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
@@ -11,9 +13,9 @@ from jaxdnn.importers.tensorflow.rules.convolution import channels_last
 from jaxdnn.layers.arithmetic import Binary, Unary
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.normalization import BatchNorm, LocalResponseNorm
+from jaxdnn.layers.reduction import Reduce
 from jaxdnn.layers.shape import Reshape
-
-import numpy as np
+from jaxdnn.layers.tensor import FillLike
 
 Values = tuple[str, ...]
 
@@ -33,10 +35,27 @@ def fused_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> 
             JaxdnnWarning,
             stacklevel=2,
         )
-        return batch_norm(b, node, x, {"scale": scale, "bias": bias}, epsilon, axis)
+        y = batch_norm(b, node, x, {"scale": scale, "bias": bias}, epsilon, axis)
+        return (*y, *_statistics(b, node, x, axis))
     slots = {"scale": scale, "bias": bias, "mean": mean, "variance": variance}
     y = batch_norm(b, node, x, slots, epsilon, axis)
     return (*y, mean, variance, mean, variance, variance)
+
+
+def _statistics(b: TensorFlowBuilder, node: NodeSource, x: str, axis: int) -> Values:
+    """Return mean, unbiased variance, mean and variance of a batch; what nobody reads is dropped later."""
+    axes = (0, 2, 3) if axis == 1 else (0, 1, 2)
+    (mean,) = b.emit(node, Reduce(operation="mean", axes=axes, keepdims=True), (x,), part="mean_along")
+    (square,) = b.emit(node, Binary(function="squared_difference"), (x, mean), part="squares")
+    (variance,) = b.emit(node, Reduce(operation="mean", axes=axes), (square,), part="variance")
+    (total,) = b.emit(node, Reduce(operation="sum", axes=axes), (square,), part="total")
+    (ones,) = b.emit(node, FillLike(value=1.0), (square,), part="ones")
+    (count,) = b.emit(node, Reduce(operation="sum", axes=axes), (ones,), part="count")
+    one = b.const(node, np.float32(1), part="one")
+    (fewer,) = b.emit(node, Binary(function="subtract"), (count, one), part="fewer")
+    (unbiased,) = b.emit(node, Binary(function="divide"), (total, fewer), part="unbiased")
+    (mean,) = b.emit(node, Reshape(shape=(-1,)), (mean,), part="mean")
+    return mean, unbiased, mean, variance, variance
 
 
 @rules("BatchNormWithGlobalNormalization", inputs=5)

@@ -25,8 +25,9 @@ def resize(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
         mode=_MODES[node.op],
         coordinates="align_corners" if align else "half_pixel" if half else "asymmetric",
         rounding="half_up" if align or half else "floor",
-        cubic=-0.5 if half else -0.75,
-        renormalize=half,
+        coefficient=-0.5 if half else -0.75,
+        exclude_outside=half,
+        steps=1024,
     )
     return b.late(node, layer, inputs[:1], size=inputs[1])
 
