@@ -200,7 +200,10 @@ def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> 
     """Return the positions (boxes, count) along one side of each box."""
     if count == 1:
         return (0.5 * (first + last) * (size - 1)).reshape(-1, 1)
-    step = (last - first) * (size - 1) / (count - 1)
+    # XLA would multiply with a constant's reciprocal, and a box that ends at the last element would end behind
+    # it. So the divisor is no constant: it differs where it does not matter.
+    intervals = jnp.where(jnp.isnan(first), 1, count - 1).astype(first.dtype)
+    step = (last - first) * (size - 1) / intervals
     index = jnp.arange(count, dtype=step.dtype).reshape(1, -1)
     return (first * (size - 1)).reshape(-1, 1) + index * step.reshape(-1, 1)
 

@@ -55,6 +55,8 @@ class Scope:
         Raises:
             GraphError: the node has fewer outputs.
         """
+        if reference.node not in self.values:
+            raise GraphError(f"the loop through {reference.node!r} is of a form that is not known")
         values = self.values[reference.node]
         node = self.nodes.get(reference.node)
         port = reference.port

@@ -9,6 +9,7 @@ for _family in (
     "convolution",
     "dense",
     "function",
+    "fused",
     "indexing",
     "normalization",
     "pooling",

@@ -121,6 +121,11 @@ def convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: st
 @rules("DepthwiseConv2dNative", inputs=2)
 def depthwise(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Every channel has filters of its own."""
+    return depthwise_convolution(b, node, inputs)
+
+
+def depthwise_convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
+    """Add the depthwise convolution of a node, or of the part of a node that is one."""
     last = channels_last(node)
     layer = Conv(
         filters=None,
@@ -136,12 +141,12 @@ def depthwise(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     array = _filter(b, weight, 4)
     params = None if array is None else _learned(b, weight, "depthwise", depthwise_to_front)
     if array is None or params is None:
-        merged = b.emit(node, Reshape(shape=(-1, 1), axis=2), (weight,), part="merged")
-        merged = b.emit(node, Permute(order=(2, 3, 0, 1)), merged, part="filter")
-        return b.emit(node, layer, (x, *merged))
+        merged = b.emit(node, Reshape(shape=(-1, 1), axis=2), (weight,), part=f"{part}merged")
+        merged = b.emit(node, Permute(order=(2, 3, 0, 1)), merged, part=f"{part}filter")
+        return b.emit(node, layer, (x, *merged), part=part)
     channels, multiplier = array.shape[2:]
     stored = replace(layer, filters=channels * multiplier, kernel=array.shape[:2], groups=channels)
-    return b.emit(node, stored, (x,), params)
+    return b.emit(node, stored, (x,), params, part=part)
 
 
 @rules("Conv2DBackpropInput", "Conv3DBackpropInput", "Conv3DBackpropInputV2", inputs=3)

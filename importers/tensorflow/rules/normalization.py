@@ -69,7 +69,7 @@ def global_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) ->
 
 
 def batch_norm(
-    b: TensorFlowBuilder, node: NodeSource, x: str, slots: dict[str, str], epsilon: float, axis: int
+    b: TensorFlowBuilder, node: NodeSource, x: str, slots: dict[str, str], epsilon: float, axis: int, part: str = ""
 ) -> Values:
     """Add a batch normalisation; where a slot is computed it is spelled out."""
     layer = BatchNorm(
@@ -82,12 +82,12 @@ def batch_norm(
     arrays = {slot: b.constant(value) for slot, value in slots.items()}
     if all(array is not None and array.ndim == 1 and array.dtype.kind == "f" for array in arrays.values()):
         params = {slot: b.learned(value, slot) or "" for slot, value in slots.items()}
-        return b.emit(node, layer, (x,), params)
-    return _composed(b, node, x, slots, layer)
+        return b.emit(node, layer, (x,), params, part=part)
+    return _composed(b, node, x, slots, layer, part)
 
 
 def _composed(
-    b: TensorFlowBuilder, node: NodeSource, x: str, slots: dict[str, str], layer: BatchNorm
+    b: TensorFlowBuilder, node: NodeSource, x: str, slots: dict[str, str], layer: BatchNorm, part: str
 ) -> Values:
     """Compute the map from values, step by step."""
 
@@ -108,7 +108,7 @@ def _composed(
     if layer.scale:
         (y,) = b.emit(node, Binary(function="multiply"), (y, along("scale")), part="scaled")
     if layer.bias:
-        (y,) = b.emit(node, Binary(function="add"), (y, along("bias")))
+        (y,) = b.emit(node, Binary(function="add"), (y, along("bias")), part=part)
     return (y,)
 
 
