@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from jaxdnn.layers.base import Layer, Shape, require_one_of
 
 UNARY = (
-    *("abs", "negate", "sign", "floor", "ceil", "round", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1"),
+    *(
+        "abs",
+        "negate",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "square",
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "exp",
+        "expm1",
+    ),
     *("log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh"),
     *("atanh", "erf", "erfc", "lgamma", "digamma", "is_nan", "is_inf", "is_finite", "not", "bitwise_not"),
 )

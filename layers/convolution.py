@@ -186,17 +186,19 @@ class ConvTranspose(_Convolution):
         if self.size is None:
             require(not isinstance(self.padding, str), f"a padding of {self.padding} needs the output's size")
             before, after = ends(self.padding, spatial, kernel, stride, dilation)
-            size = tuple(
-                f - b - a + e for f, b, a, e in zip(full, before, after, extra, strict=True)
-            )
+            size = tuple(f - b - a + e for f, b, a, e in zip(full, before, after, extra, strict=True))
             if min(size, default=1) < 1:
-                raise ShapeError(f"the output size {size} is not positive: padding {before} takes it all away")
+                raise ShapeError(
+                    f"the output size {size} is not positive: padding {before} takes it all away"
+                )
         else:
             size = spread("size", self.size, rank)
             before, after = ends(self.padding, size, kernel, stride, dilation)
             for n, o, f, b, a, s in zip(spatial, size, full, before, after, stride, strict=True):
                 if not 0 <= o - (f - b - a) < s:
-                    raise ShapeError(f"a convolution of {dims(size)} does not yield {dims(spatial)}: {n} for {o}")
+                    raise ShapeError(
+                        f"a convolution of {dims(size)} does not yield {dims(spatial)}: {n} for {o}"
+                    )
         return size, before, tuple(o + b - f for o, b, f in zip(size, before, full, strict=True))
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:

@@ -22,8 +22,9 @@ class Late(Layer):
     Outputs and params: the layer's.
 
     Attributes:
-        layer: what is computed; its params do not depend on the named attributes. What it holds of the named attributes counts only by its kind:
-            a tuple takes a list, a scalar too; a number takes an array of one element.
+        layer: what is computed; its params do not depend on the named attributes.
+            What it holds of the named attributes counts only by its kind: a tuple takes a list, a scalar too; a
+            number takes an array of one element.
         names: the attributes that are inputs.
     """
 
@@ -44,17 +45,20 @@ class Late(Layer):
         return self.layer.flops(inputs[: len(inputs) - len(self.names)], outputs)
 
 
-def with_attribute(layer: Layer, name: str, array: np.ndarray) -> Any:
-    """Return the layer with an attribute taken from an array.
+def with_attributes(layer: Layer, arrays: Mapping[str, np.ndarray]) -> Layer:
+    """Return the layer with attributes taken from arrays.
 
     Raises:
-        LayerError: the array has another rank than the attribute.
+        LayerError: an array has another rank than its attribute, or the layer refuses the values.
     """
+    return replace(layer, **{name: _value(layer, name, array) for name, array in arrays.items()})
+
+
+def _value(layer: Layer, name: str, array: np.ndarray) -> Any:
     if not isinstance(getattr(layer, name), tuple):
         if array.size != 1:
             raise LayerError(f"{name} must be one number, got {array.size}")
-        return replace(layer, **{name: array.reshape(()).item()})
+        return array.reshape(()).item()
     if array.ndim > 2:
         raise LayerError(f"{name} must be a list, got an array of {array.ndim} axes")
-    values = array.reshape(-1).tolist() if array.ndim < 2 else [tuple(row) for row in array.tolist()]
-    return replace(layer, **{name: tuple(values)})
+    return tuple(array.reshape(-1).tolist() if array.ndim < 2 else map(tuple, array.tolist()))

@@ -140,7 +140,7 @@ def cast(layer: Cast, weights: Weights, x: Any) -> Any:
     del weights
     dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(layer.dtype))
     xp = namespace(x)
-    if dtype == bool:
+    if dtype.kind == "b":
         return x != xp.zeros((), x.dtype)
     if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(dtype, jnp.integer):
         x = xp.trunc(x)

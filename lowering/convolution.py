@@ -32,8 +32,10 @@ def _finish(
     """Add the bias and take the batch axes apart."""
     bias = weights.get("bias")
     if bias is not None:
-        y = y + bias.reshape(*(1,) * (y.ndim - 1), -1) if layer.channels_last else y + bias.reshape(
-            1, -1, *(1,) * (y.ndim - 2)
+        y = (
+            y + bias.reshape(*(1,) * (y.ndim - 1), -1)
+            if layer.channels_last
+            else y + bias.reshape(1, -1, *(1,) * (y.ndim - 2))
         )
     return y.reshape(*batch, *y.shape[1:])
 
@@ -44,7 +46,9 @@ def _specification(rank: int, channels_last: bool) -> tuple[str, str, str]:
     return data, f"OI{spatial}", data
 
 
-def _weight(layer: Conv | ConvTranspose, weights: Mapping[str, Any], given: tuple[Any, ...], rank: int) -> Any:
+def _weight(
+    layer: Conv | ConvTranspose, weights: Mapping[str, Any], given: tuple[Any, ...], rank: int
+) -> Any:
     """Return the weight, a param or an input."""
     weight = given[0] if given else weights["weight"]
     if weight.ndim != rank + 2:

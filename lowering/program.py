@@ -17,6 +17,7 @@ from jaxdnn.layers.custom import Custom
 from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.padded import Padded, repad, unpad
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
+from jaxdnn.lowering.static import static_inputs
 from jaxdnn.policy import Policy
 
 CustomLayers = Mapping[str, Callable[..., Any]]
@@ -30,6 +31,7 @@ class Program:
         graph: what it computes.
         policy: in which types.
         custom_layers: the user's functions, by source type.
+        static_inputs: the inputs that decide shapes. Fed as numpy arrays they are known while tracing.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class Program:
         self.custom_layers = dict(custom_layers or {})
         self._lowerings = {node.name: self._lowering(node) for node in graph.nodes}
         self._fallbacks = {v.name: v.fallback for v in graph.inputs if v.fallback is not None}
-        self._compiled: dict[tuple[str, ...], Callable[..., dict[str, Any]]] = {}
+        self.static_inputs = static_inputs(graph, self._lowerings)
+        self._compiled: dict[tuple[Any, ...], Callable[..., dict[str, Any]]] = {}
         self._lock = threading.Lock()
         unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
         if unknown:
@@ -75,16 +78,20 @@ class Program:
         """Compute every value that the fed inputs allow, in topological order."""
         return self.evaluate(lambda node, _: self._weights(node, params), inputs, self.computable(inputs))
 
-    def jitted(self, outputs: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
-        """Return ``f(params, inputs)``, compiled per shape and kept for these outputs."""
+    def jitted(
+        self, outputs: tuple[str, ...], static: Mapping[str, np.ndarray] | None = None
+    ) -> Callable[..., dict[str, Any]]:
+        """Return ``f(params, inputs)``, compiled per shape and kept for these outputs and static inputs."""
+        fixed = dict(static or {})
+        key = (outputs, tuple((name, x.shape, x.dtype.str, x.tobytes()) for name, x in fixed.items()))
         with self._lock:
-            if outputs not in self._compiled:
+            if key not in self._compiled:
 
                 def run(params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
-                    return self(params, inputs, outputs)
+                    return self(params, {**inputs, **fixed}, outputs)
 
-                self._compiled[outputs] = jax.jit(run)
-            return self._compiled[outputs]
+                self._compiled[key] = jax.jit(run)
+            return self._compiled[key]
 
     def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
         """Return the values that can be computed when just these inputs are fed."""
@@ -134,7 +141,9 @@ class Program:
         """
         # Each layer converts what it reads; labels and boxes reach those that compute in float32 exactly.
         known: dict[str, Any] = {name: narrow(value) for name, value in self._fallbacks.items()}
-        known.update((name, jnp.asarray(value)) for name, value in inputs.items())
+        for name, value in inputs.items():
+            fixed = name in self.static_inputs and isinstance(value, np.ndarray)
+            known[name] = narrow(value) if fixed else jnp.asarray(value)
         with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
             for node in self._needed(wanted):
                 missing = [name for name in node.inputs if name not in known]

@@ -58,7 +58,11 @@ def fill(layer: Fill, weights: Weights, value: Any) -> Any:
 def fill_like(layer: FillLike, weights: Weights, x: Any) -> Any:
     """Only the shape counts, so that the result is a constant."""
     del weights
-    return np.full(x.shape, layer.value, x.dtype) if math.prod(x.shape) <= _SMALL else jnp.full_like(x, layer.value)
+    return (
+        np.full(x.shape, layer.value, x.dtype)
+        if math.prod(x.shape) <= _SMALL
+        else jnp.full_like(x, layer.value)
+    )
 
 
 _SMALL = 4096
@@ -71,19 +75,22 @@ def broadcast_to(layer: BroadcastTo, weights: Weights, x: Any) -> Any:
     return namespace(x).broadcast_to(x, layer.shape)
 
 
-@lowers(Range, numpy=True)
+@lowers(Range, numpy=True, known=lambda layer, count: range(count))
 def range_(layer: Range, weights: Weights, *inputs: Any) -> np.ndarray:
     """See :class:`~jaxdnn.layers.tensor.Range`."""
     del layer, weights
     for name, value in zip(("start", "limit", "step"), inputs, strict=True):
         if not isinstance(value, np.ndarray | np.generic):
-            raise ShapeError(f"the {name} depends on the data, but has to be known when the program is compiled")
+            raise ShapeError(
+                f"the {name} depends on the data, but has to be known when the program is compiled"
+            )
         if value.size != 1:
             raise ShapeError(f"the {name} is {dims(value.shape)}, a scalar expected")
     start, limit, step = (value.reshape(()).item() for value in inputs)
     if step == 0:
         raise ShapeError("the step is 0")
-    return np.arange(start, limit, step, inputs[0].dtype)
+    numbers: np.ndarray = np.arange(start, limit, step).astype(inputs[0].dtype)
+    return numbers
 
 
 @lowers(LinSpace, float32=True)
@@ -199,7 +206,9 @@ def batch_to_space(layer: BatchToSpace, weights: Weights, x: Any) -> Any:
     y = x.reshape(*layer.block, batch, *x.shape[1:])
     spatial = [axis for i in range(rank) for axis in (rank + 1 + i, i)]
     y = y.transpose(rank, *spatial, *range(2 * rank + 1, y.ndim))
-    y = y.reshape(batch, *(n * b for n, b in zip(x.shape[1:], layer.block, strict=False)), *x.shape[rank + 1 :])
+    y = y.reshape(
+        batch, *(n * b for n, b in zip(x.shape[1:], layer.block, strict=False)), *x.shape[rank + 1 :]
+    )
     cut = [slice(first, size - last) for (first, last), size in zip(layer.crops, y.shape[1:], strict=False)]
     return y[(slice(None), *cut)]
 

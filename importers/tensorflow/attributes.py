@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.graphdef import Attribute, FunctionName, TensorShape
@@ -134,7 +134,7 @@ class Attributes:
             raise LayerError(f"attribute {name!r} must be {what}, got {_shown(value)}")
         return value
 
-    def _elements(self, name: str, kind: type | tuple[type, ...], what: str, default: object) -> list:
+    def _elements(self, name: str, kind: type | tuple[type, ...], what: str, default: object) -> list[Any]:
         self._read.add(name)
         values = self._stated.get(name, default)
         if values is None:

@@ -207,7 +207,8 @@ class _Reader:
         return None if unknown_rank and not sizes else tuple(sizes)
 
     def _tensor(self, message: wire.WireField) -> Tensor:
-        dtype, shape, content = DType(0), (), memoryview(b"")
+        dtype, content = DType(0), memoryview(b"")
+        shape: tuple[int | None, ...] | None = ()
         parts: dict[int, list[np.ndarray]] = {}
         strings: list[bytes] = []
         for field in self._fields(message):
@@ -224,9 +225,9 @@ class _Reader:
             elif field.number in _FIXED:
                 parts.setdefault(field.number, []).append(self._numbers(field, _FIXED[field.number]))
             elif field.number in _VARINTS:
-                values = self._varints(field) if field.wire_type == wire.BYTES else [field.value]
+                numbers = self._varints(field) if field.wire_type == wire.BYTES else [field.value]
                 unsigned = field.number in (UINT32_VAL, UINT64_VAL)
-                array = np.array(values, np.uint64)
+                array = np.array(numbers, np.uint64)
                 parts.setdefault(field.number, []).append(array if unsigned else array.view(np.int64))
         values = {number: np.concatenate(arrays) for number, arrays in parts.items()}
         if strings:
@@ -256,7 +257,9 @@ class _Reader:
         return np.ascontiguousarray(strided).view(dtype).reshape(-1)
 
     def _function(self, message: wire.WireField) -> FunctionDef:
-        name, inputs, outputs = "", [], []
+        name = ""
+        inputs: list[Argument] = []
+        outputs: list[Argument] = []
         nodes, returns = [], {}
         for field in self._fields(message):
             if field.number == 1:

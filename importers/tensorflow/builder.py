@@ -13,7 +13,7 @@ from jaxdnn.importers.tensorflow.registry import NodeSource
 from jaxdnn.ir import Model, Source
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.constant import Const
-from jaxdnn.layers.late import Late, with_attribute
+from jaxdnn.layers.late import Late, with_attributes
 
 
 class TensorFlowBuilder(Builder):
@@ -75,13 +75,9 @@ class TensorFlowBuilder(Builder):
             layer: with any value of the right kind for those attributes.
             attributes: the value that each of them is taken from.
         """
-        unknown = {}
-        for name, value in attributes.items():
-            array = self.constant(value)
-            if array is None:
-                unknown[name] = value
-            else:
-                layer = with_attribute(layer, name, array)
+        arrays = {name: self.constant(value) for name, value in attributes.items()}
+        unknown = {name: value for name, value in attributes.items() if arrays[name] is None}
+        layer = with_attributes(layer, {name: array for name, array in arrays.items() if array is not None})
         if unknown:
             layer = Late(layer=layer, names=tuple(unknown))
         return self.emit(node, layer, (*inputs, *unknown.values()), params, outputs=outputs, part=part)
@@ -126,7 +122,9 @@ class TensorFlowBuilder(Builder):
             owner = f"{owner}@{layout}"
         return self.param(owner, slot, convert(array) if convert else array)
 
-    def finish(self, name: str, outputs: tuple[str, ...], aliases: Mapping[str, str], source: Source) -> Model:
+    def finish(
+        self, name: str, outputs: tuple[str, ...], aliases: Mapping[str, str], source: Source
+    ) -> Model:
         """Return the model without the nodes that no output needs (constants that became parameters)."""
         model = self.model(name, outputs, source)
         alive = {aliases.get(output, output) for output in outputs}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 
-from jaxdnn.errors import FileError, GraphError, InputError, JaxdnnWarning, located, some
+from jaxdnn.errors import FileError, GraphError, InputError, located, some
 from jaxdnn.importers.files import basename, kind_of, read_head, read_text
 from jaxdnn.importers.tensorflow import rules as _rules  # noqa: F401  (registers all rules)
 from jaxdnn.importers.tensorflow.attributes import Attributes

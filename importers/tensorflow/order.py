@@ -73,7 +73,9 @@ def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[s
             source = Reference.parse(text).node
             if source not in nodes and source not in given:
                 raise GraphError(f"input {index} is {text!r}, which no node produces", layer=node.place)
-            closes = node.op in ("Merge", "RefMerge") and source in nodes and "NextIteration" in nodes[source].op
+            closes = (
+                node.op in ("Merge", "RefMerge") and source in nodes and "NextIteration" in nodes[source].op
+            )
             if not closes:
                 stack.append((source, False))
     return ordered

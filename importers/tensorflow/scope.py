@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from jaxdnn.errors import GraphError, JaxdnnWarning, located, some
 from jaxdnn.importers.tensorflow.attributes import Attributes
@@ -147,7 +147,7 @@ def _is_list(argument: Argument) -> bool:
     return bool(argument.count_from or argument.types_from)
 
 
-def _ports(nodes: object) -> dict[str, int]:
+def _ports(nodes: Iterable[NodeDef]) -> dict[str, int]:
     """Return the highest output of each node that any node reads."""
     ports: dict[str, int] = {}
     for node in nodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -42,9 +43,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
         *("name", "description", "type", "type_attr", "number_attr", "type_list_attr", "handle_data"),
         *("is_ref", "experimental_full_type"),
     ),
-    "NodeDef": (
-        *("name", "op", "input", "device", "attr", "experimental_debug_info", "experimental_type"),
-    ),
+    "NodeDef": (*("name", "op", "input", "device", "attr", "experimental_debug_info", "experimental_type"),),
     "AttrValue": ("list", "s", "i", "f", "b", "type", "shape", "tensor", "placeholder", "func"),
     "ListValue": ("s", "i", "f", "b", "type", "shape", "tensor", "func"),
     "NameAttrList": ("name", "attr"),
@@ -66,7 +65,9 @@ _VALUES = {
     "uint64_val": (17, int),
 }
 _FIELDS["TensorProto"] = ("dtype", "tensor_shape", "version_number", "tensor_content", *_VALUES)
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|infinity|nan))[fF]?", re.I)
+_NUMBER = re.compile(
+    r"([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|infinity|nan))[fF]?", re.I
+)
 _WORDS = {"true": True, "t": True, "True": True, "1": True}
 _WORDS |= {"false": False, "f": False, "False": False, "0": False}
 
@@ -162,6 +163,14 @@ def _type(value: Scalar) -> DType:
     return DType.of(_integer(value))
 
 
+_READERS: dict[str, Callable[[Scalar], Attribute]] = {
+    "i": _integer,
+    "f": _number,
+    "b": _boolean,
+    "type": _type,
+}
+
+
 def _node(message: Message, depth: int) -> NodeDef:
     with located(line=message.line):
         _checked(message, "NodeDef")
@@ -203,8 +212,7 @@ def _elements(message: Message, depth: int) -> list[Attribute]:
                     raise _bad(value, f"a string expected, got {value.text}")
                 elements.append(value.data)
             else:
-                readers = {"i": _integer, "f": _number, "b": _boolean, "type": _type}
-                elements.append(readers[name](value))
+                elements.append(_READERS[name](value))
         elif name == "shape":
             elements.append(TensorShape(_shape(value)))
         elif name == "tensor":
@@ -252,7 +260,8 @@ def _tensor(message: Message) -> Tensor:
 
 def _function(message: Message) -> FunctionDef:
     _checked(message, "FunctionDef")
-    name, arguments = "", {"input_arg": (), "output_arg": ()}
+    name = ""
+    arguments: dict[str, tuple[Argument, ...]] = {"input_arg": (), "output_arg": ()}
     for signature in _messages(message, "signature"):
         _checked(signature, "OpDef")
         name = _string(signature, "name")

@@ -79,7 +79,7 @@ class Net:
         verify(model.graph)
         program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
         expected = stored_shapes(model.params)
-        if not (model.open_shapes and _has_open_inputs(model.graph)):
+        if not (model.open_shapes and (program.static_inputs or _has_open_inputs(model.graph))):
             expected |= infer(program, _stated_inputs(model.graph), expected).params
         params, missing = bind(model.params, model.initializers, expected, key)
         dtype = program.policy.params
@@ -128,7 +128,7 @@ class Net:
     def __call__(
         self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any
     ) -> dict[str, jax.Array]:
-        """Compute outputs, jitted.
+        """Compute outputs, jitted. For every value of an input that decides shapes it compiles anew.
 
         Args:
             x: the array of the net's only required input, or a dict of arrays by input name.
@@ -145,7 +145,8 @@ class Net:
         feeds = self._feeds(x, inputs)
         require_complete(list(self.missing))
         names = self._names(feeds, outputs)
-        values = self.program.jitted(names)(self.params, feeds)
+        static = {name: np.asarray(feeds.pop(name)) for name in self.program.static_inputs if name in feeds}
+        values = self.program.jitted(names, static)(self.params, feeds)
         return {name: trim(values[name]) for name in names}
 
     def apply(
@@ -155,7 +156,8 @@ class Net:
 
         Args:
             params: a pytree like :attr:`params`.
-            inputs: arrays by input name, or the array of the only required input.
+            inputs: arrays by input name, or the array of the only required input. One that decides shapes has
+                to be a numpy array.
             outputs: names of the values to return; by default the net's outputs.
 
         Returns:

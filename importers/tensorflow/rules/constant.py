@@ -54,7 +54,9 @@ def _dtype(node: NodeSource) -> str:
     return dtype.numpy
 
 
-@rules("Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "EnsureShape", "RefIdentity")
+@rules(
+    "Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "EnsureShape", "RefIdentity"
+)
 def identity(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Give the input another name."""
     del b

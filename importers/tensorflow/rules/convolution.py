@@ -26,7 +26,9 @@ def channels_last(node: NodeSource) -> bool:
     return node.attributes.one_of("data_format", formats, "NHWC").endswith("C")
 
 
-def per_axis(node: NodeSource, name: str, last: bool, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+def per_axis(
+    node: NodeSource, name: str, last: bool, default: tuple[int, ...] | None = None
+) -> tuple[int, ...]:
     """Return a window's attribute for the spatial axes.
 
     Raises:

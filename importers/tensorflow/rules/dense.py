@@ -42,7 +42,8 @@ def batch_matmul(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Valu
     """Matrix products of the last two axes; real matrices have no adjoint but the transpose."""
     node.attributes.ignore("grad_x", "grad_y")
     layer = MatMul(
-        transpose_a=node.attributes.boolean("adj_x", False), transpose_b=node.attributes.boolean("adj_y", False)
+        transpose_a=node.attributes.boolean("adj_x", False),
+        transpose_b=node.attributes.boolean("adj_y", False),
     )
     return b.emit(node, layer, inputs)
 

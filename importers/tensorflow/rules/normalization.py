@@ -51,7 +51,7 @@ def _statistics(b: TensorFlowBuilder, node: NodeSource, x: str, axis: int) -> Va
     (total,) = b.emit(node, Reduce(operation="sum", axes=axes), (square,), part="total")
     (ones,) = b.emit(node, FillLike(value=1.0), (square,), part="ones")
     (count,) = b.emit(node, Reduce(operation="sum", axes=axes), (ones,), part="count")
-    one = b.const(node, np.float32(1), part="one")
+    one = b.const(node, np.array(1, np.float32), part="one")
     (fewer,) = b.emit(node, Binary(function="subtract"), (count, one), part="fewer")
     (unbiased,) = b.emit(node, Binary(function="divide"), (total, fewer), part="unbiased")
     (mean,) = b.emit(node, Reshape(shape=(-1,)), (mean,), part="mean")
@@ -69,7 +69,13 @@ def global_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) ->
 
 
 def batch_norm(
-    b: TensorFlowBuilder, node: NodeSource, x: str, slots: dict[str, str], epsilon: float, axis: int, part: str = ""
+    b: TensorFlowBuilder,
+    node: NodeSource,
+    x: str,
+    slots: dict[str, str],
+    epsilon: float,
+    axis: int,
+    part: str = "",
 ) -> Values:
     """Add a batch normalisation; where a slot is computed it is spelled out."""
     layer = BatchNorm(
@@ -100,7 +106,7 @@ def _composed(
         plain = BatchNorm(epsilon=layer.epsilon, use_batch_statistics=True, axis=layer.axis)
         (y,) = b.emit(node, plain, (x,), part="normalized")
     else:
-        (epsilon,) = b.emit(node, Const(value=np.float32(layer.epsilon)), (), part="epsilon")
+        (epsilon,) = b.emit(node, Const(value=np.array(layer.epsilon, np.float32)), (), part="epsilon")
         (spread,) = b.emit(node, Binary(function="add"), (along("variance"), epsilon), part="spread")
         (factor,) = b.emit(node, Unary(function="rsqrt"), (spread,), part="factor")
         (centred,) = b.emit(node, Binary(function="subtract"), (x, along("mean")), part="centred")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
+from jaxdnn.importers.tensorflow.rules.convolution import channels_last
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.shape import (
     Concat,
@@ -34,7 +35,6 @@ from jaxdnn.layers.tensor import (
     Stack,
     Unstack,
 )
-from jaxdnn.importers.tensorflow.rules.convolution import channels_last
 
 Values = tuple[str, ...]
 
@@ -141,18 +141,17 @@ def pad(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     if node.op == "MirrorPad":
         mode = node.attributes.one_of("mode", ("REFLECT", "SYMMETRIC")).lower()
     layer = Pad(before=(), after=(), mode=mode)
-    array = b.constant(inputs[1])
+    x, paddings, *value = inputs
+    array = b.constant(paddings)
     if array is not None:
         if array.ndim != 2 or array.shape[1] != 2:
             raise LayerError(f"paddings must be pairs, got {dims(array.shape)}")
-        before, after = (tuple(column.tolist()) for column in array.T)
-        layer = Pad(before=before, after=after, mode=mode)
-        return b.late(node, layer, inputs[:1], **({"value": inputs[2]} if len(inputs) == 3 else {}))
-    first, second = b.emit(node, Unstack(parts=2, axis=1), inputs[1:2], outputs=2, part="paddings")
-    late = {"before": first, "after": second}
-    if len(inputs) == 3:
-        late["value"] = inputs[2]
-    return b.late(node, layer, inputs[:1], **late)
+        first, second = (b.const(node, array[:, side], part=f"side{side}") for side in (0, 1))
+    else:
+        first, second = b.emit(node, Unstack(parts=2, axis=1), (paddings,), outputs=2, part="paddings")
+    if value:
+        return b.late(node, layer, (x,), before=first, after=second, value=value[0])
+    return b.late(node, layer, (x,), before=first, after=second)
 
 
 @rules("Tile", inputs=2)
