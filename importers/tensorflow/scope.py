@@ -44,7 +44,7 @@ class Scope:
         """Import what the named outputs of nodes need, and return their values."""
         wanted = [Reference.parse(text) for text in references]
         ends = [reference.node for reference in wanted]
-        ports = _ports(self.nodes.values())
+        ports = _ports(self.nodes.values(), wanted)
         for node in needed(self.nodes, ends, self.values):
             self._import(node, ports.get(node.name, 0) + 1)
         return tuple(self.read(reference) for reference in wanted)
@@ -147,13 +147,12 @@ def _is_list(argument: Argument) -> bool:
     return bool(argument.count_from or argument.types_from)
 
 
-def _ports(nodes: Iterable[NodeDef]) -> dict[str, int]:
-    """Return the highest output of each node that any node reads."""
+def _ports(nodes: Iterable[NodeDef], wanted: Iterable[Reference]) -> dict[str, int]:
+    """Return the highest output of each node that is wanted or that any node reads."""
+    read = (Reference.parse(text) for node in nodes for text in data_inputs(node))
     ports: dict[str, int] = {}
-    for node in nodes:
-        for text in data_inputs(node):
-            reference = Reference.parse(text)
-            ports[reference.node] = max(ports.get(reference.node, 0), reference.port)
+    for reference in (*wanted, *read):
+        ports[reference.node] = max(ports.get(reference.node, 0), reference.port)
     return ports
 
 

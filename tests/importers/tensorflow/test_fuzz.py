@@ -1,6 +1,7 @@
 """Damaged graphs are JaxdnnErrors or load; nothing else comes out of them."""
 
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from hypothesis import given, settings
@@ -27,12 +28,9 @@ node { name: "y" op: "AddV2" input: "x" input: "c" }
 
 
 def load(path):
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), suppress(jaxdnn.JaxdnnError):
         warnings.simplefilter("ignore")
-        try:
-            jaxdnn.load(path, format="tensorflow")
-        except jaxdnn.JaxdnnError as error:
-            assert str(error)
+        jaxdnn.load(path, format="tensorflow")
 
 
 @settings(max_examples=400)
@@ -63,7 +61,5 @@ def test_mutated_binary_graphs(tmp_path_factory, data):
 )
 def test_mutated_text_graphs(first, length, inserted):
     damaged = TEXT[:first] + inserted + TEXT[min(first + length % 7, len(TEXT)) :]
-    try:
+    with suppress(jaxdnn.JaxdnnError):
         read_text(damaged)
-    except jaxdnn.JaxdnnError as error:
-        assert str(error)
