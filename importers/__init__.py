@@ -15,8 +15,9 @@ COMPATIBLE = (None, "opencv")
 _SECTION = re.compile(rb"(\xef\xbb\xbf)?(\s|[#;][^\n]*\n)*\[[A-Za-z_ \t]+\]")
 
 _GRAPHDEF_TEXT = re.compile(rb"(\xef\xbb\xbf)?(\s|#[^\n]*\n)*(node|library|versions)\s*:?\s*[{<\[]")
-_GRAPHDEF = re.compile(rb"\x0a|\x12[^\x00]|\x08\x01\x12")
-"""A binary GraphDef begins with a node or its library, what holds one with a version or a graph."""
+_GRAPHDEF = re.compile(rb"[\x0a\x12][\x80-\xff]*[\x00-\x7f][\x0a\x12]|\x08\x01\x12")
+"""A binary GraphDef begins with a message that begins with a string: a node and its name. What holds one begins with
+a version or with other messages; a caffemodel with the characters of a name."""
 
 
 def load_model(

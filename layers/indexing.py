@@ -121,3 +121,24 @@ class TopK(Layer):
 
     def __post_init__(self) -> None:
         require_at_least(0, count=self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stitch(Movement):
+    """Rows of several arrays, dealt out to places of one.
+
+    Inputs: for each array its places, then the arrays. Places are integers of any shape, known while the program is
+    traced; an array has the axes of its places, then those of a row. Where places repeat the last row stays.
+
+    Output: (largest place + 1, *row). A place that nothing goes to is zero.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentSum(Layer):
+    """Sums of consecutive rows.
+
+    Inputs: x; for each row the number of its sum, which never falls, known while the program is traced.
+
+    Output: (last number + 1, *row). A sum without rows is zero.
+    """

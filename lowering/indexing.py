@@ -17,6 +17,8 @@ from jaxdnn.layers.indexing import (
     OneHot,
     ScatterNd,
     ScatterUpdate,
+    SegmentSum,
+    Stitch,
     StridedSlice,
     TopK,
     Window,
@@ -27,10 +29,14 @@ from jaxdnn.lowering.registry import lowers
 Weights = Mapping[str, jax.Array]
 
 
-def _number(name: str, vector: Any, entry: int) -> int:
-    if not isinstance(vector, np.ndarray):
+def _known(name: str, value: Any) -> np.ndarray:
+    if not isinstance(value, np.ndarray):
         raise ShapeError(f"{name} depends on the data, but has to be known when the program is compiled")
-    return int(vector[entry])
+    return value
+
+
+def _number(name: str, vector: Any, entry: int) -> int:
+    return int(_known(name, vector)[entry])
 
 
 @lowers(StridedSlice, numpy=True, known=lambda layer, count: (2, 3))
@@ -172,3 +178,33 @@ def top_k(layer: TopK, weights: Weights, x: jax.Array) -> tuple[jax.Array, jax.A
     zero = jnp.zeros((), x.dtype)
     indices = lax.top_k(jnp.where(x == zero, zero, x), layer.count)[1].astype(jnp.int32)
     return jnp.take_along_axis(x, indices, axis=-1), indices
+
+
+@lowers(Stitch, numpy=True, known=lambda layer, count: range(count // 2))
+def stitch(layer: Stitch, weights: Weights, *inputs: Any) -> Any:
+    """Find for each place the last row that goes there, then gather."""
+    del layer, weights
+    count = len(inputs) // 2
+    places, arrays = [_known("places", value) for value in inputs[:count]], inputs[count:]
+    xp = namespace(*arrays)
+    rows = []
+    for where, array in zip(places, arrays, strict=True):
+        if array.shape[: where.ndim] != where.shape:
+            raise ShapeError(f"places {dims(where.shape)} do not fit an array of {dims(array.shape)}")
+        rows.append(array.reshape(where.size, *array.shape[where.ndim :]))
+    flat = np.concatenate([where.reshape(-1) for where in places])
+    zero = xp.zeros((1, *rows[0].shape[1:]), rows[0].dtype)
+    source = np.full(flat.max(initial=-1) + 1, len(flat), np.int32)
+    source[flat] = np.arange(len(flat), dtype=np.int32)
+    return xp.take(xp.concatenate([*rows, zero]), source, axis=0)
+
+
+@lowers(SegmentSum, float32=True, numpy=True, known=lambda layer, count: (1,))
+def segment_sum(layer: SegmentSum, weights: Weights, x: Any, numbers: Any) -> jax.Array:
+    """See :class:`~jaxdnn.layers.indexing.SegmentSum`."""
+    del layer, weights
+    numbers = _known("the number of each row", numbers)
+    if numbers.shape != x.shape[:1] or np.any(np.diff(numbers) < 0) or numbers.min(initial=0) < 0:
+        raise ShapeError(f"{numbers.tolist()} do not number the rows of {dims(x.shape)}")
+    count = int(numbers.max(initial=-1)) + 1
+    return jax.ops.segment_sum(jnp.asarray(x), numbers, count, indices_are_sorted=True)

@@ -94,8 +94,8 @@ def _import(
             raise InputError(f"the graph has no node {name!r}; it has {some(list(scope.nodes))}")
     for name in inputs or ():
         _feed(scope, name)
-    order = needed(scope.nodes, [Reference.parse(name).node for name in ends], scope.values)
-    _refuse_variables(order)
+    if any(node.op in _VARIABLES for node in graph.nodes):
+        _refuse_variables(needed(scope.nodes, [Reference.parse(name).node for name in ends], scope.values))
     values = scope.compute(ends)
     aliases = {
         name if port == 0 else f"{name}:{port}": value

@@ -26,6 +26,8 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Read ``node``, ``node:port`` or ``node:argument:index``."""
+        if ":" not in text:
+            return cls(text)
         node, *rest = text.split(":")
         if rest and rest[-1].isdigit() and len(rest) <= 2:
             return cls(node, int(rest[-1]), rest[0] if len(rest) == 2 else "")
@@ -34,7 +36,7 @@ class Reference:
 
 def data_inputs(node: NodeDef) -> tuple[str, ...]:
     """Return a node's inputs without the control inputs."""
-    return tuple(name for name in node.inputs if not name.startswith("^"))
+    return tuple([name for name in node.inputs if name[:1] != "^"])
 
 
 def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[str]) -> list[NodeDef]:

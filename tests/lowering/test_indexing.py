@@ -11,6 +11,8 @@ from jaxdnn.layers.indexing import (
     OneHot,
     ScatterNd,
     ScatterUpdate,
+    SegmentSum,
+    Stitch,
     StridedSlice,
     TopK,
     Window,
@@ -176,3 +178,24 @@ def test_top_k_prefers_the_first_of_equal_elements():
     np.testing.assert_array_equal(values, [[4, 3, 0], [2, 2, 1]])
     with pytest.raises(ShapeError, match="6 elements are more than the last axis of 2x5 has"):
         run(TopK(count=6), x, outputs=2)
+
+
+def test_stitch():
+    places = np.int32([[0, 3], [1, 1]]), np.array(5, np.int32)
+    rows = X[0, :2, :2], np.full(5, -1, np.float32)
+    got = LOWERINGS[Stitch].function(Stitch(), {}, *places, *rows)
+    want = np.zeros((6, 5), np.float32)
+    want[[0, 3, 1, 5]] = X[0, 0, 0], X[0, 0, 1], X[0, 1, 1], rows[1]
+    np.testing.assert_array_equal(got, want)
+    with pytest.raises(ShapeError, match="places 3 do not fit an array of 2x5"):
+        LOWERINGS[Stitch].function(Stitch(), {}, np.int32([0, 1, 2]), X[0, 0, :2])
+
+
+def test_segment_sum():
+    def compute(numbers):
+        return LOWERINGS[SegmentSum].function(SegmentSum(), {}, X[0, 0], np.int32(numbers))
+
+    got = compute([0, 0, 2, 2])
+    np.testing.assert_array_equal(got, [X[0, 0, :2].sum(0), np.zeros(5), X[0, 0, 2:].sum(0)])
+    with pytest.raises(ShapeError, match="do not number the rows of 4x5"):
+        compute([0, 1, 0, 1])

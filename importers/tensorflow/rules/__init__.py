@@ -13,6 +13,7 @@ for _family in (
     "indexing",
     "normalization",
     "pooling",
+    "random",
     "reduction",
     "resize",
     "shape",
