@@ -2,7 +2,7 @@
 
 import importlib
 
-from jaxdnn.lowering.infer import Inferred, Spec, infer
+from jaxdnn.lowering.infer import Inferred, Spec, infer, infer_open
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.program import Program
 from jaxdnn.lowering.registry import LOWERINGS, Lowering, lowers
@@ -33,4 +33,4 @@ for _family in (
 ):
     importlib.import_module(f"jaxdnn.lowering.{_family}")
 
-__all__ = ["LOWERINGS", "Inferred", "Lowering", "Padded", "Program", "Spec", "infer", "lowers"]
+__all__ = ["LOWERINGS", "Inferred", "Lowering", "Padded", "Program", "Spec", "infer", "infer_open", "lowers"]

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import ShapeError, WeightsError
+from jaxdnn.errors import JaxdnnError, ShapeError, WeightsError
 from jaxdnn.ir import Node
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.layers.custom import Custom
@@ -21,20 +21,25 @@ from jaxdnn.lowering.program import Program
 MAX_ELEMENTS = 2**31 - 1
 """No value and no parameter may be larger: XLA indexes with 32 bits on some devices, and Caffe everywhere."""
 
+_TRIAL_SIZES = (64, 96)
+
 
 @dataclass(frozen=True)
 class Spec:
     """Shape and dtype of a value.
 
     Attributes:
-        shape: sizes; None where the size depends on the data.
-        dtype: numpy name of the element type.
+        shape: sizes; None where the size depends on the data, or on a size that the file leaves open. None
+            instead of sizes where not even their number is known.
+        dtype: numpy name of the element type; ``?`` where it is not known.
     """
 
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     dtype: str
 
     def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.dtype}[...]"
         return f"{self.dtype}[{', '.join('?' if size is None else str(size) for size in self.shape)}]"
 
 
@@ -92,10 +97,34 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
         program.evaluate(weights_of, feeds, program.computable(feeds), observe)
 
     for name, spec in inputs.items():
-        _check_size(f"input {name!r}", tuple(size or 1 for size in spec.shape))
+        _check_size(f"input {name!r}", tuple(size or 1 for size in spec.shape or ()))
     feeds = {n: jax.ShapeDtypeStruct(s.shape, s.dtype) for n, s in inputs.items()}  # type: ignore[no-untyped-call]
     jax.eval_shape(run, feeds)
     return Inferred(values, params, shapes)
+
+
+def infer_open(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Shape]) -> dict[str, Spec]:
+    """Return what is known of values while sizes of inputs are open.
+
+    Two runs with different sizes in their places tell: where their results differ, a size is open too. What cannot
+    be computed at both is not in the result.
+    """
+    runs = []
+    for size in _TRIAL_SIZES:
+        specs = {
+            name: Spec(tuple(known or size for known in spec.shape), spec.dtype)
+            for name, spec in inputs.items()
+            if spec.shape is not None
+        }
+        try:
+            runs.append(infer(program, specs, stored).values)
+        except JaxdnnError:
+            return {}
+    return {
+        name: Spec(tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True)), one.dtype)
+        for (name, one), other in zip(runs[0].items(), runs[1].values(), strict=True)
+        if one.shape is not None and other.shape is not None
+    }
 
 
 def fits(stored: Shape, expected: Shape) -> bool:

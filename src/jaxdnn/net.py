@@ -15,7 +15,7 @@ import numpy as np
 from jaxdnn.errors import InputError, located
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
-from jaxdnn.lowering import Inferred, Program, Spec, infer
+from jaxdnn.lowering import Inferred, Program, Spec, infer, infer_open
 from jaxdnn.lowering.infer import stored_shapes
 from jaxdnn.lowering.padded import trim
 from jaxdnn.policy import Policy
@@ -108,22 +108,33 @@ class Net:
     @cached_property
     def inferred(self) -> Inferred:
         """Shapes of all values for the input sizes that the file states."""
-        stored = {
+        return infer(self.program, _stated_inputs(self.graph), self._stored)
+
+    @property
+    def _stored(self) -> dict[str, tuple[int, ...]]:
+        return {
             f"{owner}/{slot}": tuple(np.shape(array))
             for owner, slots in self.params.items()
             for slot, array in slots.items()
         }
-        return infer(self.program, _stated_inputs(self.graph), stored)
+
+    @cached_property
+    def _specs(self) -> dict[str, Spec]:
+        """What is known of each value before the first call."""
+        if self.program.static_inputs or _has_open_inputs(self.graph):
+            return infer_open(self.program, self.inputs, self._stored)
+        return self.inferred.values
 
     @property
     def inputs(self) -> dict[str, Spec]:
         """Name, shape and dtype of each input. The first size may differ in a call: it is the batch."""
-        return {v.name: Spec(v.shape or (), v.dtype) for v in self.graph.inputs}
+        return {v.name: Spec(v.shape, v.dtype) for v in self.graph.inputs}
 
     @property
     def outputs(self) -> dict[str, Spec]:
-        """Name, shape and dtype of each output, for the input sizes that the file states."""
-        return {name: self.inferred.values[self.graph.resolve(name)] for name in self.graph.outputs}
+        """Name, shape and dtype of each output, as far as the input sizes that the file states tell."""
+        unknown = Spec(None, "?")
+        return {name: self._specs.get(self.graph.resolve(name), unknown) for name in self.graph.outputs}
 
     def __call__(
         self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any

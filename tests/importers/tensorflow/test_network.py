@@ -115,8 +115,16 @@ def test_sizes_that_the_file_leaves_open(tmp_path):
         node("y", "Reshape", "x", "sizes"),
     )
     net = load(tmp_path, *parts)
+    assert (str(net.inputs["x"]), str(net.outputs["y"])) == ("float32[...]", "?[...]")
     assert net(np.zeros((2, 3, 4)))["y"].shape == (2, 12)
     assert net(np.zeros((5, 2)))["y"].shape == (5, 2)
+
+
+def test_what_open_sizes_leave_open(tmp_path):
+    parts = (placeholder("x", (None, 3, None)), const("axis", np.int32(1)), node("y", "Sum", "x", "axis"))
+    assert str(load(tmp_path, *parts).outputs["y"]) == "float32[?, ?]"
+    parts = (*parts[:2], node("y", "Max", "x", "axis", keep_dims=True))
+    assert str(load(tmp_path, *parts).outputs["y"]) == "float32[?, 1, ?]"
 
 
 def test_inputs_that_decide_shapes(tmp_path):
