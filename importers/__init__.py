@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from jaxdnn.errors import InputError
 from jaxdnn.importers.files import kind_of, read_head
 from jaxdnn.ir import Model
 
-FORMATS = ("caffe", "darknet")
+FORMATS = ("caffe", "darknet", "tensorflow")
 COMPATIBLE = (None, "opencv")
 
 _SECTION = re.compile(rb"(\xef\xbb\xbf)?(\s|[#;][^\n]*\n)*\[[A-Za-z_ \t]+\]")
+
+_GRAPHDEF_TEXT = re.compile(rb"(\xef\xbb\xbf)?(\s|#[^\n]*\n)*(node|library|versions)\s*:?\s*[{<\[]")
+_GRAPHDEF = re.compile(rb"[\x0a\x12][\x80-\xff]*[\x00-\x7f][\x0a\x12]|\x08\x01\x12")
+"""A binary GraphDef begins with a message that begins with a string: a node and its name. What holds one begins with
+a version or with other messages; a caffemodel with the characters of a name."""
 
 
 def load_model(
@@ -20,6 +26,8 @@ def load_model(
     format: str | None = None,
     compat: str | None = None,
     partial: bool = False,
+    inputs: Iterable[str] | None = None,
+    outputs: Iterable[str] | None = None,
     stages: tuple[str, ...] = (),
     level: int = 0,
 ) -> Model:
@@ -30,6 +38,8 @@ def load_model(
         format: one of :data:`FORMATS`; by default found out.
         compat: one of :data:`COMPATIBLE`: whose numerics count where OpenCV's differ from the format's own.
         partial: whether Darknet's weights may end behind any layer.
+        inputs, outputs: for a TensorFlow graph the nodes that a call feeds and yields: nothing else of the graph
+            need be known. The others are read whole.
         stages, level: Caffe's NetState.
 
     Raises:
@@ -47,12 +57,21 @@ def load_model(
         from jaxdnn.importers import darknet
 
         return darknet.load_model(*_description_first(paths, heads), compat=compat, partial=partial)
+    if format == "tensorflow":
+        from jaxdnn.importers import tensorflow
+
+        return tensorflow.load_model(_description_first(paths, heads), inputs=inputs, outputs=outputs)
     raise InputError(f"format {format!r} is unknown; the formats are {', '.join(FORMATS)}")
 
 
 def _sniff(heads: dict[str, bytes]) -> str:
-    cfg = any(kind_of(head) == "text" and _SECTION.match(head) for head in heads.values())
-    return "darknet" if cfg else "caffe"
+    texts = [head for head in heads.values() if kind_of(head) == "text"]
+    if any(_SECTION.match(head) for head in texts):
+        return "darknet"
+    if any(_GRAPHDEF_TEXT.match(head) for head in texts):
+        return "tensorflow"
+    binary = not texts and all(_GRAPHDEF.match(head) for head in heads.values())
+    return "tensorflow" if binary else "caffe"
 
 
 def _description_first(paths: list[str], heads: dict[str, bytes]) -> list[str]:

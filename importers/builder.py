@@ -38,12 +38,14 @@ class Builder:
         shape: tuple[int | None, ...] | None,
         dtype: str = "float32",
         default: float | None = None,
+        fallback: np.ndarray | None = None,
     ) -> str:
-        """Add an input of the graph and return its value name."""
+        """Add an input of the graph, see :class:`~jaxdnn.ir.Value`, and return its value name."""
         if name in self._value_names:
             raise GraphError(f"input {name!r} is declared twice")
         self._value_names.add(name)
-        self._inputs.append(Value(name, shape, dtype, default is not None, default))
+        optional = default is not None or fallback is not None
+        self._inputs.append(Value(name, shape, dtype, optional, default, fallback))
         return name
 
     def add(

@@ -8,7 +8,7 @@ file and leaves the payloads where they are (``benchmarks/caffe_load.py`` measur
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from jaxdnn.errors import ParseError
 VARINT, FIXED64, BYTES, START_GROUP, END_GROUP, FIXED32 = range(6)
 
 
-@dataclass(frozen=True, slots=True)
-class WireField:
+class WireField(NamedTuple):
     """One field of a message, or a run of the same fixed-size field.
 
     Attributes:
@@ -47,7 +46,11 @@ def fields(buffer: memoryview, start: int, end: int) -> Iterator[WireField]:
     position = start
     while position < end:
         tag_at = position
-        tag, position = varint(buffer, position, end)
+        tag = buffer[position]
+        if tag < 0x80:
+            position += 1
+        else:
+            tag, position = varint(buffer, position, end)
         number, wire_type = tag >> 3, tag & 7
         if number == 0 or number >= 1 << 29:
             raise ParseError(f"damaged: impossible field number {number} at byte {tag_at}")
@@ -57,6 +60,10 @@ def fields(buffer: memoryview, start: int, end: int) -> Iterator[WireField]:
             continue
         if wire_type == BYTES:
             length, position = varint(buffer, position, end)
+            if length <= end - position:
+                yield WireField(number, wire_type, 0, position, position + length)
+                position += length
+                continue
         elif wire_type in (FIXED32, FIXED64):
             length = 4 if wire_type == FIXED32 else 8
         else:
@@ -66,19 +73,17 @@ def fields(buffer: memoryview, start: int, end: int) -> Iterator[WireField]:
                 f"cut short or damaged: field {number} at byte {tag_at} is {length} bytes long, "
                 f"{end - position} are left"
             )
-        if wire_type == BYTES:
-            yield WireField(number, wire_type, 0, position, position + length)
-            position += length
-        else:
-            run = _run(buffer, tag_at, position - tag_at, length, end)
-            stride = position - tag_at + length
-            last = position + (run - 1) * stride + length
-            yield WireField(number, wire_type, run, position, last, stride)
-            position = last
+        run = _run(buffer, tag_at, position - tag_at, length, end)
+        stride = position - tag_at + length
+        last = position + (run - 1) * stride + length
+        yield WireField(number, wire_type, run, position, last, stride)
+        position = last
 
 
 def varint(buffer: memoryview, position: int, end: int) -> tuple[int, int]:
     """Read one varint; return it and the position after it."""
+    if position < end and buffer[position] < 0x80:
+        return buffer[position], position + 1
     value = shift = 0
     while position < end and shift < 70:
         byte = buffer[position]
@@ -98,6 +103,9 @@ def signed(value: int) -> int:
 def _run(buffer: memoryview, tag_at: int, tag_size: int, size: int, end: int) -> int:
     """Return how often the field at ``tag_at`` is repeated without a gap (old writers do not pack)."""
     stride = tag_size + size
+    following = tag_at + stride
+    if buffer[tag_at : tag_at + tag_size] != buffer[following : following + tag_size]:
+        return 1
     count = (end - tag_at) // stride
     table = np.frombuffer(buffer, np.uint8, count * stride, tag_at).reshape(count, stride)
     same = (table[:, :tag_size] == table[0, :tag_size]).all(axis=1)

@@ -20,9 +20,7 @@ from jaxdnn.layers.base import (
     require_one_of,
     spread,
 )
-
-Padding = int | tuple[int | tuple[int, int], ...]
-"""Cells added to every spatial axis, or one value per axis: a number for both ends, or (before, after)."""
+from jaxdnn.layers.padding import Padding, ends, require_padding, spatial_axes
 
 Statistic = Literal["max", "average", "stochastic"]
 _STATISTICS = ("max", "average", "stochastic")
@@ -74,21 +72,25 @@ class Pool(Layer):
     Padding contributes nothing. Output size per spatial axis:
     ``round((size + before + after - kernel) / stride) + 1``.
 
-    Outputs: the pooled values; if ``indices``, also where each maximum lies: the int32 row-major index into
-    the input's spatial plane, the first of equal ones, -1 where the window covers no input.
+    Outputs: the pooled values; if ``indices``, also where each maximum lies, as an int32 row-major index into
+    a part of the input, see ``index_of``: the first of equal ones, -1 where the window covers no input.
 
     Attributes:
         statistic: ``max``, ``average`` or ``stochastic``.
         kernel: window size, one value or one per spatial axis; None for the whole plane.
         stride: step of the window.
-        padding: cells added to each axis, fewer at either end than the kernel has: a number for all ends, or
-            per axis a number or (before, after).
+        padding: cells added to each axis, fewer at either end than the kernel has, see
+            :data:`~jaxdnn.layers.padding.Padding`.
         rounding: of the output size: ``floor``; ``ceil``; or ``ceil_clip``: ceil, but if any axis is padded,
             a last window that would start behind the end of the input is dropped.
         divisor: what an average divides by: ``padded`` for the cells that the window covers of the padded
             input, ``valid`` for those of the input, ``window`` for all cells of the window.
         indices: whether a second output tells where the maxima are.
+        index_of: what an index counts: the elements of the spatial ``plane``; of a ``sample``, its channels
+            included; or of the whole ``batch``.
         axis: the channel axis; all later axes are spatial.
+        channels_last: whether the channel axis is the last one instead, and the spatial ones lie between it and
+            axis 0.
     """
 
     statistic: Statistic
@@ -98,16 +100,18 @@ class Pool(Layer):
     rounding: Literal["floor", "ceil", "ceil_clip"] = "floor"
     divisor: Literal["padded", "valid", "window"] = "padded"
     indices: bool = False
+    index_of: Literal["plane", "sample", "batch"] = "plane"
     axis: int = 1
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         require_one_of(_STATISTICS, statistic=self.statistic)
         require_one_of(("floor", "ceil", "ceil_clip"), rounding=self.rounding)
+        require_one_of(("plane", "sample", "batch"), index_of=self.index_of)
         require_one_of(("padded", "valid", "window"), divisor=self.divisor)
         require(not self.indices or self.statistic == "max", f"a pool of {self.statistic} has no indices")
         require_at_least(1, stride=self.stride)
-        for padding in self.padding if isinstance(self.padding, tuple) else (self.padding,):
-            require_at_least(0, padding=padding)
+        require_padding(self.padding)
         if self.kernel is None:
             require(
                 self.stride == 1 and self.padding == 0,
@@ -116,18 +120,22 @@ class Pool(Layer):
         else:
             require_at_least(1, kernel=self.kernel)
 
+    def spatial_axes(self, rank: int) -> range:
+        """Return the axes that the window slides along."""
+        return spatial_axes(self.axis, self.channels_last, rank)[1]
+
     def windows(self, shape: Shape) -> tuple[Window, ...]:
         """Return the window's positions along each spatial axis of an input.
 
         Raises:
             ShapeError: the window does not fit into the padded input, or fits into the padding alone.
         """
-        spatial = shape[normalize_axis(self.axis, len(shape)) + 1 :]
+        spatial = tuple(shape[axis] for axis in self.spatial_axes(len(shape)))
         if self.kernel is None:
             return tuple(Window(size, size) for size in spatial)
         rank = len(spatial)
         kernel, stride = spread("kernel", self.kernel, rank), spread("stride", self.stride, rank)
-        before, after = _ends(self.padding, rank)
+        before, after = ends(self.padding, spatial, kernel, stride)
         for pads in (before, after):
             if any(p >= k for p, k in zip(pads, kernel, strict=True)):
                 raise ShapeError(f"padding {dims(pads)} must be smaller than the kernel {dims(kernel)}")
@@ -242,15 +250,6 @@ class SpatialPyramidPool(Layer):
             rounding="ceil_clip",
             axis=self.axis,
         )
-
-
-def _ends(padding: Padding, rank: int) -> tuple[Shape, Shape]:
-    """Return the padding before and after each spatial axis."""
-    if isinstance(padding, int):
-        return (padding,) * rank, (padding,) * rank
-    pairs = [(p, p) if isinstance(p, int) else p for p in padding]
-    before, after = tuple(b for b, _ in pairs), tuple(a for _, a in pairs)
-    return spread("padding", before, rank), spread("padding", after, rank)
 
 
 def _require_indexable(what: str, spatial: Shape) -> None:

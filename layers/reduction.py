@@ -18,7 +18,8 @@ class Reduce(Layer):
     stay, with size 1.
 
     Attributes:
-        operation: ``sum``, ``mean``, ``max``, ``min``, ``product``, ``abs_sum`` or ``square_sum``.
+        operation: ``sum``, ``mean``, ``max``, ``min``, ``product``, ``abs_sum``, ``square_sum``, or for
+            booleans ``any`` or ``all``.
         axes: the axes to reduce; None for all.
         later_axes: whether all axes behind the first of those are reduced too.
         keepdims: whether reduced axes stay.
@@ -32,7 +33,7 @@ class Reduce(Layer):
     coefficient: float = 1.0
 
     def __post_init__(self) -> None:
-        operations = ("sum", "mean", "max", "min", "product", "abs_sum", "square_sum")
+        operations = ("sum", "mean", "max", "min", "product", "abs_sum", "square_sum", "any", "all")
         require_one_of(operations, operation=self.operation)
         require(not self.later_axes or bool(self.axes), "later_axes needs an axis to start from")
 

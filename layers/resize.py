@@ -20,8 +20,8 @@ class Resize(Layer):
     - ``align_corners``: ``i * (size - 1) / (output size - 1)``, or 0 if the output has one element.
 
     ``nearest`` takes the element at the rounded position; ``linear`` mixes the two elements around it by
-    their distances. Beyond the ends the first and the last element go on. Integers become float32 where
-    they are mixed.
+    their distances, ``cubic`` the four by Keys' kernel. Beyond the ends the first and the last element go on.
+    Integers become float32 where they are mixed.
 
     Inputs: x; optionally a reference, of which only the shape is used.
 
@@ -31,10 +31,15 @@ class Resize(Layer):
         axes: which axes are resized.
         size: output sizes, one per axis.
         scale: factors, one per axis. Without size, scale and reference nothing changes.
-        mode: ``nearest`` or ``linear``.
+        mode: ``nearest``, ``linear`` or ``cubic``.
         coordinates: ``asymmetric``, ``half_pixel`` or ``align_corners``.
         rounding: of positions in the mode ``nearest``: ``floor``, ``ceil``, ``half_up`` (to the nearest
             element, the later one of two) or ``half_down``.
+        coefficient: of Keys' kernel, its slope at distance 1.
+        exclude_outside: whether in the mode ``cubic`` elements beyond the ends count nothing instead, and the
+            other weights are scaled to sum to 1.
+        steps: of a position between two elements in the mode ``cubic``: it is rounded to a multiple of
+            ``1 / steps``; 0 for any position.
     """
 
     axes: tuple[int, ...] = (2, 3)
@@ -43,9 +48,12 @@ class Resize(Layer):
     mode: str = "linear"
     coordinates: str = "half_pixel"
     rounding: str = "floor"
+    coefficient: float = -0.75
+    exclude_outside: bool = False
+    steps: int = 0
 
     def __post_init__(self) -> None:
-        require_one_of(("nearest", "linear"), mode=self.mode)
+        require_one_of(("nearest", "linear", "cubic"), mode=self.mode)
         require_one_of(("asymmetric", "half_pixel", "align_corners"), coordinates=self.coordinates)
         require_one_of(("floor", "ceil", "half_up", "half_down"), rounding=self.rounding)
         require(self.size is None or self.scale is None, "size or scale must be given, not both")
@@ -56,9 +64,9 @@ class Resize(Layer):
         require(all(factor > 0 for factor in self.scale or ()), f"scale must be positive, got {self.scale}")
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
-        """Count three operations per output element and mixed axis."""
+        """Count the operations per output element and mixed axis: three, or four multiply-adds."""
         del inputs
-        return math.prod(outputs[0]) * (3 * len(self.axes) if self.mode == "linear" else 0)
+        return math.prod(outputs[0]) * len(self.axes) * {"nearest": 0, "linear": 3, "cubic": 8}[self.mode]
 
 
 @dataclass(frozen=True, kw_only=True)

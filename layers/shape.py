@@ -8,7 +8,7 @@ from jaxdnn.layers.base import Layer, PerAxis, require, require_at_least, requir
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Movement(Layer):
+class Movement(Layer):
     """A layer without arithmetic."""
 
     def flops(self, inputs: object, outputs: object) -> int:
@@ -18,7 +18,7 @@ class _Movement(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Concat(_Movement):
+class Concat(Movement):
     """Join any number of inputs, which agree in all other sizes, along an axis.
 
     Attributes:
@@ -29,7 +29,7 @@ class Concat(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slice(_Movement):
+class Slice(Movement):
     """Cut the input into consecutive parts along an axis, one output per part.
 
     Attributes:
@@ -53,7 +53,7 @@ class Slice(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flatten(_Movement):
+class Flatten(Movement):
     """Merge the axes from ``axis`` to ``end_axis``, both inclusive, into one.
 
     Attributes:
@@ -65,12 +65,13 @@ class Flatten(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reshape(_Movement):
+class Reshape(Movement):
     """Replace some consecutive axes by others of the same number of elements.
 
     Attributes:
         shape: the new sizes; 0 copies the size of the input's axis that has the same place among those
             replaced, and -1, at most once, is whatever the number of elements demands.
+        zero_copies: whether 0 has that meaning; otherwise it is a size like others.
         axis: the first axis replaced; counted from the end, -1 is the place behind the last axis.
         num_axes: how many axes are replaced; -1 means all from ``axis`` on.
     """
@@ -78,6 +79,7 @@ class Reshape(_Movement):
     shape: tuple[int, ...]
     axis: int = 0
     num_axes: int = -1
+    zero_copies: bool = True
 
     def __post_init__(self) -> None:
         require_at_least(-1, shape=self.shape, num_axes=self.num_axes)
@@ -86,12 +88,12 @@ class Reshape(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReshapeLike(_Movement):
+class ReshapeLike(Movement):
     """Give the first input the shape of the second one, which has the same number of elements."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Permute(_Movement):
+class Permute(Movement):
     """Reorder axes: axis i of the output is axis ``order[i]`` of the input.
 
     Attributes:
@@ -106,7 +108,7 @@ class Permute(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crop(_Movement):
+class Crop(Movement):
     """Cut from the first input a window of the second one's size.
 
     Inputs: x; a reference, of which only the sizes from ``axis`` on are used.
@@ -124,7 +126,7 @@ class Crop(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tile(_Movement):
+class Tile(Movement):
     """Repeat the whole input along consecutive axes.
 
     Attributes:
@@ -140,7 +142,7 @@ class Tile(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pad(_Movement):
+class Pad(Movement):
     """Add elements before and after consecutive axes; a negative number removes as many.
 
     ``before=(1,), after=(-1,)`` shifts an axis by one element.
@@ -166,7 +168,7 @@ class Pad(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reverse(_Movement):
+class Reverse(Movement):
     """Reverse the order of the elements along axes.
 
     Attributes:
@@ -177,7 +179,7 @@ class Reverse(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShuffleChannel(_Movement):
+class ShuffleChannel(Movement):
     """Deal out the channels of each group in turn.
 
     Of C channels in G groups, channel ``g * (C / G) + i`` goes to ``i * G + g``.
@@ -195,7 +197,7 @@ class ShuffleChannel(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpaceToDepth(_Movement):
+class SpaceToDepth(Movement):
     """Move each block of pixels into the channels: sizes of x / block, channels * block^rank.
 
     Axis 0 is the batch; all axes but it and the channel axis are spatial. Places in a block count row by row.
@@ -217,7 +219,7 @@ class SpaceToDepth(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthToSpace(_Movement):
+class DepthToSpace(Movement):
     """The inverse of :class:`SpaceToDepth`: channels become blocks of pixels.
 
     Attributes:
@@ -235,7 +237,7 @@ class DepthToSpace(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reorg(_Movement):
+class Reorg(Movement):
     """Darknet's old reorganisation of (batch, C, H, W) into (batch, C * s^2, H / s, W / s) by a stride s.
 
     Not a space-to-depth of the input: its memory is read as (C / s^2, H * s, W * s), the blocks of that go
@@ -253,7 +255,7 @@ class Reorg(_Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gather(_Movement):
+class Gather(Movement):
     """Take elements along an axis: ``y[…, i, …] = x[…, indices[i], …]``.
 
     Inputs: x; indices of any shape, which takes the place of the axis. A negative index counts from the
@@ -261,13 +263,15 @@ class Gather(_Movement):
 
     Attributes:
         axis: the axis that is indexed.
+        batch_axes: number of leading axes that both inputs share: each place in them has indices of its own.
     """
 
     axis: int = 0
+    batch_axes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filter(_Movement):
+class Filter(Movement):
     """Keep the rows that a selector marks.
 
     Inputs: any number of values; the selector (rows, 1, …), whose elements other than 0 mark rows.

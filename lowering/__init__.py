@@ -2,19 +2,22 @@
 
 import importlib
 
-from jaxdnn.lowering.infer import Inferred, Spec, infer
+from jaxdnn.lowering.infer import Inferred, Spec, infer, infer_open
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.program import Program
 from jaxdnn.lowering.registry import LOWERINGS, Lowering, lowers
 
 for _family in (
     "activation",
+    "arithmetic",
     "binary_convolution",
     "constant",
     "convolution",
     "dense",
     "detection",
     "elementwise",
+    "indexing",
+    "late",
     "locally_connected",
     "loss",
     "normalization",
@@ -25,8 +28,9 @@ for _family in (
     "resize",
     "roi",
     "shape",
+    "tensor",
     "yolo",
 ):
     importlib.import_module(f"jaxdnn.lowering.{_family}")
 
-__all__ = ["LOWERINGS", "Inferred", "Lowering", "Padded", "Program", "Spec", "infer", "lowers"]
+__all__ = ["LOWERINGS", "Inferred", "Lowering", "Padded", "Program", "Spec", "infer", "infer_open", "lowers"]

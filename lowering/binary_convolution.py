@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxdnn.layers.base import normalize_axis, spread
 from jaxdnn.layers.binary_convolution import BinaryConv
+from jaxdnn.layers.padding import ends
 from jaxdnn.lowering.convolution import conv
 from jaxdnn.lowering.registry import lowers
 
@@ -22,8 +23,10 @@ def binary_conv(layer: BinaryConv, weights: Mapping[str, jax.Array], x: jax.Arra
     weights = {**weights, "weight": _sign(weight) * magnitude}
     if layer.binary_input:
         axis = normalize_axis(layer.axis, x.ndim)
-        padding = spread("padding", layer.padding, x.ndim - axis - 1)
-        pads = [(0, 0)] * (axis + 1) + [(p, p) for p in padding]
+        rank = x.ndim - axis - 1
+        stride, dilation = spread("stride", layer.stride, rank), spread("dilation", layer.dilation, rank)
+        before, after = ends(layer.padding, x.shape[axis + 1 :], weight.shape[2:], stride, dilation)
+        pads = [(0, 0)] * (axis + 1) + list(zip(before, after, strict=True))
         x = jnp.pad(_sign(x), pads, constant_values=-1)
         layer = replace(layer, padding=0)
     return conv(layer, weights, x)

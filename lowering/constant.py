@@ -11,13 +11,15 @@ import numpy as np
 from jaxdnn.layers.constant import Const, Parameter
 from jaxdnn.lowering.registry import lowers
 
+_LARGE = 4096
+
 
 @lowers(Const)
 def const(layer: Const, weights: Mapping[str, jax.Array]) -> np.ndarray | jax.Array:
-    """Return the array; one value repeated is left to XLA to spread."""
+    """Return the array; one value repeated very often is left to XLA to spread."""
     del weights
     value = layer.value
-    if value.size > 1 and not any(value.strides):
+    if value.size > _LARGE and not any(value.strides):
         return jnp.full(value.shape, value.flat[0])
     return value
 

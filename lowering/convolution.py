@@ -5,92 +5,127 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jaxdnn.errors import ShapeError
-from jaxdnn.layers.base import Shape, normalize_axis, spread
-from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col, conv_output_size
+from jaxdnn.layers.base import Shape, dims, normalize_axis, spread
+from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col, conv_windows
 from jaxdnn.lowering.registry import lowers
 
 
-def _flatten_batch(x: jax.Array, axis: int) -> tuple[jax.Array, Shape]:
+def _flatten_batch(x: jax.Array, layer: Conv | ConvTranspose | Im2Col) -> tuple[jax.Array, Shape]:
     """Merge the axes before the channel axis into one; return the array and the axes merged."""
-    axis = normalize_axis(axis, x.ndim)
+    if layer.channels_last:
+        return x, x.shape[:1]
+    axis = normalize_axis(layer.axis, x.ndim)
     batch = x.shape[:axis]
     return x.reshape(math.prod(batch), *x.shape[axis:]), batch
 
 
-def _add_bias(y: jax.Array, weights: Mapping[str, jax.Array]) -> jax.Array:
+def _finish(
+    y: jax.Array, layer: Conv | ConvTranspose, weights: Mapping[str, jax.Array], batch: Shape
+) -> jax.Array:
+    """Add the bias and take the batch axes apart."""
     bias = weights.get("bias")
-    return y if bias is None else y + bias.reshape(1, -1, *(1,) * (y.ndim - 2))
+    if bias is not None:
+        y = (
+            y + bias.reshape(*(1,) * (y.ndim - 1), -1)
+            if layer.channels_last
+            else y + bias.reshape(1, -1, *(1,) * (y.ndim - 2))
+        )
+    return y.reshape(*batch, *y.shape[1:])
+
+
+def _specification(rank: int, channels_last: bool) -> tuple[str, str, str]:
+    spatial = "DHWTUV"[:rank] if rank != 2 else "HW"
+    data = f"N{spatial}C" if channels_last else f"NC{spatial}"
+    return data, f"OI{spatial}", data
+
+
+def _weight(
+    layer: Conv | ConvTranspose, weights: Mapping[str, Any], given: tuple[Any, ...], rank: int
+) -> Any:
+    """Return the weight, a param or an input."""
+    weight = given[0] if given else weights["weight"]
+    if weight.ndim != rank + 2:
+        raise ShapeError(f"the weight {dims(weight.shape)} does not fit {rank} spatial axes")
+    return weight
 
 
 @lowers(Conv)
-def conv(layer: Conv, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+def conv(layer: Conv, weights: Mapping[str, jax.Array], x: jax.Array, *given: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.convolution.Conv`."""
-    x, batch = _flatten_batch(x, layer.axis)
+    x, batch = _flatten_batch(x, layer)
     rank = x.ndim - 2
-    size = conv_output_size(layer, x.shape[2:])
+    weight = _weight(layer, weights, given, rank)
+    channels, spatial = layer.spatial(x.shape) if layer.channels_last else (x.shape[1], x.shape[2:])
+    _, before, after = conv_windows(layer, spatial, weight.shape[2:])
     y = lax.conv_general_dilated(
         x,
-        weights["weight"],
+        weight,
         window_strides=spread("stride", layer.stride, rank),
-        padding=[(p, p) for p in spread("padding", layer.padding, rank)],
+        padding=list(zip(before, after, strict=True)),
         rhs_dilation=spread("dilation", layer.dilation, rank),
-        feature_group_count=layer.groups,
+        feature_group_count=layer.group_count(channels, weight.shape[1]),
+        dimension_numbers=_specification(rank, layer.channels_last),
     )
-    return _add_bias(y, weights).reshape(*batch, layer.filters, *size)
+    return _finish(y, layer, weights, batch)
 
 
 @lowers(ConvTranspose)
-def conv_transpose(layer: ConvTranspose, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+def conv_transpose(
+    layer: ConvTranspose, weights: Mapping[str, jax.Array], x: jax.Array, *given: jax.Array
+) -> jax.Array:
     """Convolve the stride-dilated input with the flipped kernel, its in- and output channels swapped."""
-    x, batch = _flatten_batch(x, layer.axis)
+    x, batch = _flatten_batch(x, layer)
     rank = x.ndim - 2
-    kernel, stride = spread("kernel", layer.kernel, rank), spread("stride", layer.stride, rank)
-    padding, dilation = spread("padding", layer.padding, rank), spread("dilation", layer.dilation, rank)
-    extra = spread("output_padding", layer.output_padding, rank)
+    weight = _weight(layer, weights, given, rank)
+    kernel = weight.shape[2:]
+    dilation = spread("dilation", layer.dilation, rank)
     reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    size = [
-        s * (n - 1) + r + 1 - 2 * p + e
-        for n, s, r, p, e in zip(x.shape[2:], stride, reach, padding, extra, strict=True)
-    ]
-    if min(size, default=1) < 1:
-        raise ShapeError(f"the output size {size} is not positive: padding {padding} takes it all away")
-    weight = weights["weight"]
-    channels, filters = weight.shape[0] // layer.groups, weight.shape[1]
-    weight = weight.reshape(layer.groups, channels, filters, *kernel).swapaxes(1, 2)
-    weight = jnp.flip(weight.reshape(layer.groups * filters, channels, *kernel), range(2, rank + 2))
+    spatial = layer.spatial(x.shape)[1] if layer.channels_last else x.shape[2:]
+    _, before, behind = layer.output_size(spatial, kernel)
+    groups = layer.groups or 1
+    channels, filters = weight.shape[0] // groups, weight.shape[1]
+    weight = weight.reshape(groups, channels, filters, *kernel).swapaxes(1, 2)
+    weight = jnp.flip(weight.reshape(groups * filters, channels, *kernel), range(2, rank + 2))
     y = lax.conv_general_dilated(
         x,
         weight,
         window_strides=(1,) * rank,
-        padding=[(r - p, r - p + e) for r, p, e in zip(reach, padding, extra, strict=True)],
-        lhs_dilation=stride,
+        padding=[(r - b, r + a) for r, b, a in zip(reach, before, behind, strict=True)],
+        lhs_dilation=spread("stride", layer.stride, rank),
         rhs_dilation=dilation,
-        feature_group_count=layer.groups,
+        feature_group_count=groups,
+        dimension_numbers=_specification(rank, layer.channels_last),
     )
-    return _add_bias(y, weights).reshape(*batch, layer.filters, *size)
+    return _finish(y, layer, weights, batch)
 
 
 @lowers(Im2Col)
 def im2col(layer: Im2Col, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """Stack one strided slice of the padded input per tap of the window."""
     del weights
-    x, batch = _flatten_batch(x, layer.axis)
+    x, batch = _flatten_batch(x, layer)
     rank = x.ndim - 2
-    size = conv_output_size(layer, x.shape[2:])
+    first = 1 if layer.channels_last else 2
+    spatial = x.shape[first : first + rank]
     kernel, stride = spread("kernel", layer.kernel, rank), spread("stride", layer.stride, rank)
     dilation = spread("dilation", layer.dilation, rank)
-    pad = [(0, 0), (0, 0), *((p, p) for p in spread("padding", layer.padding, rank))]
+    size, before, after = conv_windows(layer, spatial, kernel)
+    pad = [(0, 0)] * x.ndim
+    pad[first : first + rank] = zip(before, after, strict=True)
     x = jnp.pad(x, pad)
     taps = []
     for tap in itertools.product(*map(range, kernel)):
         start = [t * d for t, d in zip(tap, dilation, strict=True)]
         window = [slice(b, b + (n - 1) * s + 1, s) for b, n, s in zip(start, size, stride, strict=True)]
-        taps.append(x[(slice(None), slice(None), *window)])
+        taps.append(x[(*(slice(None),) * first, *window)])
+    if layer.channels_last:
+        return jnp.concatenate(taps, axis=-1)
     columns = jnp.stack(taps, axis=2)
     return columns.reshape(*batch, x.shape[1] * len(taps), *size)

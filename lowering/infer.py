@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdnn.errors import ShapeError, WeightsError, located
+from jaxdnn.errors import JaxdnnError, ShapeError, WeightsError, located
 from jaxdnn.ir import Node
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.layers.constant import Const
@@ -21,20 +21,25 @@ from jaxdnn.lowering.program import Program, place
 MAX_ELEMENTS = 2**31 - 1
 """No value and no parameter may be larger: XLA indexes with 32 bits on some devices, and Caffe everywhere."""
 
+_TRIAL_SIZES = (64, 96)
+
 
 @dataclass(frozen=True)
 class Spec:
     """Shape and dtype of a value.
 
     Attributes:
-        shape: sizes; None where the size depends on the data.
-        dtype: numpy name of the element type.
+        shape: sizes; None where the size depends on the data, or on a size that the file leaves open. None
+            instead of sizes where not even their number is known.
+        dtype: numpy name of the element type; ``?`` where it is not known.
     """
 
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     dtype: str
 
     def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.dtype}[...]"
         return f"{self.dtype}[{', '.join('?' if size is None else str(size) for size in self.shape)}]"
 
 
@@ -65,9 +70,11 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
         ShapeError: shapes do not fit, or a size is beyond :data:`MAX_ELEMENTS`.
         WeightsError: a stored parameter is not of the shape that its layer demands.
     """
+    known: dict[str, Any] = dict(program.fallbacks)
     for name, spec in inputs.items():
+        assert spec.shape is not None
         _check_size(f"input {name!r}", tuple(size or 1 for size in spec.shape))
-    known: dict[str, Any] = {name: _struct(spec.shape, spec.dtype) for name, spec in inputs.items()}
+        known[name] = _struct(spec.shape, spec.dtype)
     params: dict[str, Shape] = {}
     shapes: dict[str, tuple[tuple[Shape, ...], tuple[Shape, ...]]] = {}
     computable = set(program.computable(inputs))
@@ -130,7 +137,12 @@ def _key(
         return None
     leaves, structure = jax.tree.flatten((weights, arguments))
     specs = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
-    return type(node.layer), node.layer, len(node.outputs), program.policy, structure, specs
+    key = type(node.layer), node.layer, len(node.outputs), program.policy, structure, specs
+    try:
+        hash(key)
+    except TypeError:  # a layer whose attributes are arrays or graphs
+        return None
+    return key
 
 
 def _expected(node: Node, inputs: tuple[Shape, ...], stored: Mapping[str, Shape]) -> Mapping[str, Shape]:
@@ -140,6 +152,32 @@ def _expected(node: Node, inputs: tuple[Shape, ...], stored: Mapping[str, Shape]
     expected = node.layer.param_shapes(*inputs)
     assert expected.keys() == node.params.keys(), f"{node}: slots {sorted(expected)}"
     return expected
+
+
+def infer_open(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Shape]) -> dict[str, Spec]:
+    """Return what is known of values while sizes of inputs are open.
+
+    Two runs with different sizes in their places tell: where their results differ, a size is open too. What cannot
+    be computed at both is not in the result.
+    """
+    runs = []
+    for size in _TRIAL_SIZES:
+        specs = {
+            name: Spec(tuple(known or size for known in spec.shape), spec.dtype)
+            for name, spec in inputs.items()
+            if spec.shape is not None
+        }
+        try:
+            runs.append(infer(program, specs, stored).values)
+        except JaxdnnError:
+            return {}
+    return {
+        name: Spec(
+            tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True)), one.dtype
+        )
+        for (name, one), other in zip(runs[0].items(), runs[1].values(), strict=True)
+        if one.shape is not None and other.shape is not None
+    }
 
 
 def fits(stored: Shape, expected: Shape) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxdnn.errors import LayerError
 
 
 def namespace(*arrays: Any) -> Any:
@@ -15,3 +18,26 @@ def namespace(*arrays: Any) -> Any:
     prior boxes are constants, and shape arithmetic never reaches XLA.
     """
     return np if all(isinstance(array, np.ndarray | np.generic) for array in arrays) else jnp
+
+
+def narrow(value: Any) -> Any:
+    """Return a value in the type that jax computes it in; only numpy arrays can have another one.
+
+    Without ``jax_enable_x64`` 64-bit types compute in 32 bits: int64 as int32, uint64 as uint32, float64 as
+    float32, complex128 as complex64. Floating constants are rounded.
+
+    Raises:
+        LayerError: an integer, or a floating constant's magnitude, does not fit 32 bits.
+    """
+    if not isinstance(value, np.ndarray | np.generic):
+        return value
+    dtype = jax.dtypes.canonicalize_dtype(value.dtype)
+    if dtype == value.dtype:
+        return np.asarray(value)
+    with np.errstate(over="ignore"):
+        narrowed = np.asarray(value).astype(dtype)
+    lost = narrowed != value if value.dtype.kind in "iu" else np.isinf(narrowed) & np.isfinite(value)
+    if np.any(lost):
+        found = np.asarray(value)[lost].flat[0]
+        raise LayerError(f"the {value.dtype} constant {found} does not fit {dtype}: enable jax_enable_x64")
+    return narrowed

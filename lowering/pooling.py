@@ -78,12 +78,14 @@ def pool(layer: Pool, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Arr
 def _pooled(layer: Pool, x: jax.Array) -> jax.Array:
     windows = layer.windows(x.shape)
     if layer.statistic == "max":
-        return _over_plane(x, windows, jnp.max, _maximum, _lowest(x))
-    total = _over_plane(x, windows, jnp.sum, add, 0.0)
+        return _over_plane(layer, x, jnp.max, _maximum, _lowest(x))
+    total = _over_plane(layer, x, jnp.sum, add, 0.0)
     if layer.statistic == "average":
         divisor = _divisor(layer, windows).astype(x.dtype)
+        behind = (1,) if layer.channels_last else ()
+        divisor = divisor.reshape(divisor.shape + behind)
         return total / divisor.reshape((1,) * (x.ndim - divisor.ndim) + divisor.shape)
-    squares = _over_plane(x * x, windows, jnp.sum, add, 0.0)
+    squares = _over_plane(layer, x * x, jnp.sum, add, 0.0)
     return jnp.where(total > 0, squares / jnp.where(total > 0, total, 1), 0)
 
 
@@ -92,18 +94,18 @@ def _lowest(x: jax.Array) -> float:
 
 
 def _over_plane(
+    layer: Pool,
     x: jax.Array,
-    windows: tuple[Window, ...],
     whole: Callable[..., jax.Array],
     combine: Callable[..., Arrays],
     fill: float,
 ) -> jax.Array:
     """Combine the cells under a window of all spatial axes; a window that is the plane is one reduction."""
-    first = x.ndim - len(windows)
+    windows, axes = layer.windows(x.shape), layer.spatial_axes(x.ndim)
     if all(window == Window(window.size, window.size) for window in windows):
-        return whole(x, axis=tuple(range(first, x.ndim)), keepdims=True)
+        return whole(x, axis=tuple(axes), keepdims=True)
     # The last axis comes first, so that cells are combined in row order.
-    for axis, window in reversed(list(enumerate(windows, first))):
+    for axis, window in reversed(list(zip(axes, windows, strict=True))):
         (x,) = slide((x,), (fill,), axis, window, combine)
     return x
 
@@ -117,12 +119,14 @@ def _divisor(layer: Pool, windows: tuple[Window, ...]) -> np.ndarray:
 
 
 def _max_with_indices(layer: Pool, x: jax.Array) -> Arrays:
-    windows = layer.windows(x.shape)
-    first = x.ndim - len(windows)
-    spatial = x.shape[first:]
-    plane = jnp.arange(math.prod(spatial), dtype=jnp.int32).reshape((1,) * first + spatial)
-    pair: Arrays = (x, jnp.broadcast_to(plane, x.shape))
-    for axis, window in reversed(list(enumerate(windows, first))):
+    windows, axes = layer.windows(x.shape), layer.spatial_axes(x.ndim)
+    first = {"plane": axes.start, "sample": min(1, axes.start), "batch": 0}[layer.index_of]
+    counted = [axis for axis in range(first, x.ndim) if layer.index_of != "plane" or axis in axes]
+    sizes = [x.shape[axis] for axis in counted]
+    along = [x.shape[axis] if axis in counted else 1 for axis in range(x.ndim)]
+    places = jnp.arange(math.prod(sizes), dtype=jnp.int32).reshape(along)
+    pair: Arrays = (x, jnp.broadcast_to(places, x.shape))
+    for axis, window in reversed(list(zip(axes, windows, strict=True))):
         pair = slide(pair, (_lowest(x), -1), axis, window, _first_maximum)
     return pair
 

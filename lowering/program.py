@@ -14,8 +14,10 @@ from jaxdnn.errors import InputError, LayerError, ShapeError, UnsupportedLayerEr
 from jaxdnn.ir import Graph, Node, Params, split_reference
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.custom import Custom
+from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.padded import Padded, repad, unpad
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
+from jaxdnn.lowering.static import static_inputs
 from jaxdnn.policy import Policy
 
 CustomLayers = Mapping[str, Callable[..., Any]]
@@ -28,6 +30,7 @@ class Program:
         graph: what it computes.
         policy: in which types.
         custom_layers: the user's functions, by source type.
+        static_inputs: the inputs that decide shapes. Fed as numpy arrays they are known while tracing.
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class Program:
         self.policy = policy or Policy()
         self.custom_layers = dict(custom_layers or {})
         self._lowerings = {node.name: self._lowering(node) for node in graph.nodes}
-        self._compiled: dict[tuple[str, ...], Callable[..., dict[str, Any]]] = {}
+        self.fallbacks = {v.name: narrow(v.fallback) for v in graph.inputs if v.fallback is not None}
+        self.static_inputs = static_inputs(graph, self._lowerings)
+        self._compiled: dict[tuple[Any, ...], Callable[..., dict[str, Any]]] = {}
         self._lock = threading.Lock()
         unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
         if unknown:
@@ -71,20 +76,25 @@ class Program:
         """Compute every value that the fed inputs allow, in topological order."""
         return self._evaluate(params, inputs, self.computable(inputs))
 
-    def jitted(self, outputs: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
-        """Return ``f(params, inputs)``, compiled per shape and kept for these outputs."""
+    def jitted(
+        self, outputs: tuple[str, ...], static: Mapping[str, np.ndarray] | None = None
+    ) -> Callable[..., dict[str, Any]]:
+        """Return ``f(params, inputs)``, compiled per shape and kept for these outputs and static inputs."""
+        fixed = dict(static or {})
+        key = (outputs, tuple((name, x.shape, x.dtype.str, x.tobytes()) for name, x in fixed.items()))
         with self._lock:
-            if outputs not in self._compiled:
+            if key not in self._compiled:
 
                 def run(params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
-                    return self(params, inputs, outputs)
+                    return self(params, {**inputs, **fixed}, outputs)
 
-                self._compiled[outputs] = jax.jit(run)
-            return self._compiled[outputs]
+                self._compiled[key] = jax.jit(run)
+            return self._compiled[key]
 
     def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
         """Return the values that can be computed when just these inputs are fed."""
-        known = dict.fromkeys(name for name in self.graph.values if name in set(fed))
+        fed = {*fed, *self.fallbacks}
+        known = dict.fromkeys(name for name in self.graph.values if name in fed)
         for node in self.graph.nodes:
             if all(name in known for name in node.inputs):
                 known.update(dict.fromkeys(node.outputs))
@@ -115,7 +125,10 @@ class Program:
     def _evaluate(self, params: Params, inputs: Mapping[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
         """Interpret the graph as far as these values need it."""
         # Each layer converts what it reads; labels and boxes reach those that compute in float32 exactly.
-        known: dict[str, Any] = {name: jnp.asarray(value) for name, value in inputs.items()}
+        known: dict[str, Any] = dict(self.fallbacks)
+        for name, value in inputs.items():
+            fixed = name in self.static_inputs and isinstance(value, np.ndarray)
+            known[name] = narrow(value) if fixed else jnp.asarray(value)
         with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
             for node in self._needed(wanted):
                 missing = [name for name in node.inputs if name not in known]
@@ -156,15 +169,16 @@ class Program:
             with located(**place(node)), jax.named_scope(node.name):
                 weights = {slot: self._cast(weight, dtype) for slot, weight in weights.items()}
                 result = lowering.function(node.layer, weights, *plain)
+                results = result if isinstance(result, tuple) else (result,)
+                results = tuple(self._cast(repad(arguments, narrow(value)), dtype) for value in results)
         except (TypeError, ValueError) as error:
             shapes = ", ".join(dims(np.shape(value)) for value in plain)
             raise ShapeError(
                 f"cannot be computed on inputs of shape {shapes}: {error}", **place(node)
             ) from error
-        results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(node.outputs):
             raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **place(node))
-        return tuple(self._cast(repad(arguments, value), dtype) for value in results)
+        return results
 
     def _weights(self, node: Node, params: Params) -> dict[str, Any]:
         weights = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,23 +20,30 @@ class Lowering:
         float32: whether it computes in float32 even under a half-precision policy.
         numpy: whether it computes numpy arrays from numpy arrays, so that constants stay concrete. The others
             are never given a numpy array.
+        known: of a layer and its number of inputs, those that have to be known while the program is traced.
     """
 
     function: Callable[..., Any]
     float32: bool = False
     numpy: bool = False
+    known: Callable[[Any, int], Iterable[int]] = lambda layer, count: ()
 
 
 LOWERINGS: dict[type[Layer], Lowering] = {}
 
 
-def lowers(*layers: type[Layer], float32: bool = False, numpy: bool = False) -> Callable[[F], F]:
+def lowers(
+    *layers: type[Layer],
+    float32: bool = False,
+    numpy: bool = False,
+    known: Callable[[Any, int], Iterable[int]] = lambda layer, count: (),
+) -> Callable[[F], F]:
     """Register a function as the lowering of these layer types, see :class:`Lowering`."""
 
     def register(function: F) -> F:
         for layer in layers:
             assert layer not in LOWERINGS, f"{layer.__name__} has two lowerings"
-            LOWERINGS[layer] = Lowering(function, float32, numpy)
+            LOWERINGS[layer] = Lowering(function, float32, numpy, known)
         return function
 
     return register

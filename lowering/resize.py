@@ -35,6 +35,8 @@ def resize(layer: Resize, weights: Weights, x: Any, reference: Any = None) -> An
         positions = _positions(layer.coordinates, x.shape[axis], size, scale)
         if layer.mode == "nearest":
             x = _take(x, _ROUNDING[layer.rounding](positions), axis)
+        elif layer.mode == "cubic":
+            x = _mix_four(layer, x, positions, axis)
         else:
             x = interpolate(x, positions, axis)
     return x
@@ -152,6 +154,25 @@ def interpolate(x: Any, positions: np.ndarray, axis: int) -> Any:
     return _take(x, before, axis) * (1 - share) + _take(x, before + 1, axis) * share
 
 
+def _mix_four(layer: Resize, x: Any, positions: np.ndarray, axis: int) -> Any:
+    """Mix the two elements on either side of each position along an axis."""
+    x = _as_floating(x)
+    first = np.floor(positions)
+    share = positions - first
+    if layer.steps:
+        share = np.rint(share * layer.steps) / np.float32(layer.steps)
+    taps = first[:, None] + np.arange(-1, 3, dtype=np.float32)
+    weight = _keys(np.abs(share[:, None] - np.arange(-1, 3, dtype=np.float32)), layer.coefficient)
+    if layer.exclude_outside:
+        weight = np.where((taps >= 0) & (taps < x.shape[axis]), weight, 0)
+        weight = weight / weight.sum(axis=1, keepdims=True)
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    parts = [
+        _take(x, taps[:, tap], axis) * jnp.asarray(weight[:, tap].reshape(shape), x.dtype) for tap in range(4)
+    ]
+    return sum(parts[1:], parts[0])
+
+
 def _as_floating(x: Any) -> jax.Array:
     return jnp.asarray(x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(np.float32))
 
@@ -168,10 +189,10 @@ def _filter_matrix(mode: str, size: int, positions: np.ndarray, ratio: np.float3
     return np.divide(weight, total, out=np.zeros_like(weight), where=total != 0)
 
 
-def _keys(d: np.ndarray) -> Any:
-    """Return Keys' cubic kernel of coefficient -1/2 at distances."""
-    near = (1.5 * d - 2.5) * d * d + 1
-    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
+def _keys(d: np.ndarray, a: float = -0.5) -> Any:
+    """Return Keys' cubic kernel of a coefficient at distances."""
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
@@ -179,7 +200,10 @@ def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> 
     """Return the positions (boxes, count) along one side of each box."""
     if count == 1:
         return (0.5 * (first + last) * (size - 1)).reshape(-1, 1)
-    step = (last - first) * (size - 1) / (count - 1)
+    # XLA would multiply with a constant's reciprocal, and a box that ends at the last element would end behind
+    # it. So the divisor is no constant: it differs where it does not matter.
+    intervals = jnp.where(jnp.isnan(first), 1, count - 1).astype(first.dtype)
+    step = (last - first) * (size - 1) / intervals
     index = jnp.arange(count, dtype=step.dtype).reshape(1, -1)
     return (first * (size - 1)).reshape(-1, 1) + index * step.reshape(-1, 1)
 

@@ -88,9 +88,10 @@ def reshape(layer: Reshape, weights: Weights, x: Any) -> Any:
         raise ShapeError(
             f"axes {axis} to {end - 1} cannot be replaced: the input {dims(x.shape)} ends before"
         )
-    if any(size == 0 and axis + i >= x.ndim for i, size in enumerate(layer.shape)):
+    copied = [layer.zero_copies and size == 0 for size in layer.shape]
+    if any(copy and axis + i >= x.ndim for i, copy in enumerate(copied)):
         raise ShapeError(f"shape {layer.shape} copies (0) an axis that the input {dims(x.shape)} lacks")
-    sizes = [x.shape[axis + i] if size == 0 else size for i, size in enumerate(layer.shape)]
+    sizes = [x.shape[axis + i] if copied[i] else size for i, size in enumerate(layer.shape)]
     shape = [*x.shape[:axis], *sizes, *x.shape[end:]]
     if -1 in sizes:
         known = math.prod(size for size in shape if size != -1)
@@ -232,6 +233,17 @@ def gather(layer: Gather, weights: Weights, x: Any, indices: Any) -> Any:
     del weights
     axis = normalize_axis(layer.axis, x.ndim)
     indices = indices.astype(np.int32)
+    batch = layer.batch_axes
+    if batch:
+        if axis < batch or x.shape[:batch] != indices.shape[:batch]:
+            raise ShapeError(
+                f"{dims(x.shape)} and indices of {dims(indices.shape)} do not share {batch} axes before {axis}"
+            )
+        one = Gather(axis=axis - batch)
+        outer = math.prod(x.shape[:batch])
+        rows, places = x.reshape(outer, *x.shape[batch:]), indices.reshape(outer, *indices.shape[batch:])
+        y = jax.vmap(lambda row, place: gather(one, {}, row, place))(jnp.asarray(rows), jnp.asarray(places))
+        return y.reshape(*x.shape[:batch], *y.shape[1:])
     if namespace(x, indices) is jnp:
         return jnp.take(x, indices, axis=axis)
     size = x.shape[axis]

@@ -38,9 +38,10 @@ def load(
     """Read a network and make it callable.
 
     Args:
-        model: path of the network's description, such as a prototxt.
+        model: path of the network's description, such as a prototxt, or of a file that holds all, such as a
+            frozen graph.
         weights: path of its weights, such as a caffemodel. The two may be given in either order.
-        format: ``"caffe"`` or ``"darknet"``; by default found out from the files' contents.
+        format: ``"caffe"``, ``"darknet"`` or ``"tensorflow"``; by default found out from the files' contents.
         inputs: names of the values that a call feeds instead of the file's inputs.
         outputs: names of the values (or layers) that a call returns by default.
         input_shapes: sizes by input name, where the file states none or others are wanted. Labels that are
@@ -61,9 +62,17 @@ def load(
     Raises:
         JaxdnnError: a file cannot be read or does not make sense; the message says where.
     """
+    inputs, outputs = (None if names is None else tuple(names) for names in (inputs, outputs))
     paths = [os.fspath(path) for path in (model, weights) if path is not None]
     imported = load_model(
-        paths, format=format, compat=compat, partial=partial, stages=tuple(stages), level=level
+        paths,
+        format=format,
+        compat=compat,
+        partial=partial,
+        inputs=inputs,
+        outputs=outputs,
+        stages=tuple(stages),
+        level=level,
     )
     if inputs is not None or outputs is not None:
         imported = extract(imported, inputs=inputs, outputs=outputs)

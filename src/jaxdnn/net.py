@@ -16,7 +16,7 @@ from jaxdnn.errors import InputError, located
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
 from jaxdnn.layers.base import Shape
-from jaxdnn.lowering import Inferred, Program, Spec, infer
+from jaxdnn.lowering import Inferred, Program, Spec, infer, infer_open
 from jaxdnn.lowering.infer import stored_shapes
 from jaxdnn.lowering.padded import trim
 from jaxdnn.policy import Policy
@@ -99,7 +99,10 @@ class Net:
         program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
         stored = stored_shapes(model.params)
         expected: Mapping[str, Shape] = stored
-        if not (model.checked and stored.keys() >= _references(model.graph)):
+        if not (
+            (model.checked and stored.keys() >= _references(model.graph))
+            or (model.open_shapes and (program.static_inputs or _has_open_inputs(model.graph)))
+        ):
             expected = stored | infer(program, _stated_inputs(model.graph), stored).params
         params, missing = bind(model.params, model.initializers, expected, key)
         return cls(_cast(params, program.policy), program, model.source, tuple(missing))
@@ -122,27 +125,38 @@ class Net:
     @cached_property
     def inferred(self) -> Inferred:
         """Shapes of all values for the input sizes that the file states."""
-        stored = {
+        return infer(self.program, _stated_inputs(self.graph), self._stored)
+
+    @property
+    def _stored(self) -> dict[str, tuple[int, ...]]:
+        return {
             f"{owner}/{slot}": tuple(np.shape(array))
             for owner, slots in self.stored.items()
             for slot, array in slots.items()
         }
-        return infer(self.program, _stated_inputs(self.graph), stored)
+
+    @cached_property
+    def _specs(self) -> dict[str, Spec]:
+        """What is known of each value before the first call."""
+        if self.program.static_inputs or _has_open_inputs(self.graph):
+            return infer_open(self.program, self.inputs, self._stored)
+        return self.inferred.values
 
     @property
     def inputs(self) -> dict[str, Spec]:
         """Name, shape and dtype of each input. The first size may differ in a call: it is the batch."""
-        return {v.name: Spec(v.shape or (), v.dtype) for v in self.graph.inputs}
+        return {v.name: Spec(v.shape, v.dtype) for v in self.graph.inputs}
 
     @property
     def outputs(self) -> dict[str, Spec]:
-        """Name, shape and dtype of each output, for the input sizes that the file states."""
-        return {name: self.inferred.values[self.graph.resolve(name)] for name in self.graph.outputs}
+        """Name, shape and dtype of each output, as far as the input sizes that the file states tell."""
+        unknown = Spec(None, "?")
+        return {name: self._specs.get(self.graph.resolve(name), unknown) for name in self.graph.outputs}
 
     def __call__(
         self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any
     ) -> dict[str, jax.Array]:
-        """Compute outputs, jitted.
+        """Compute outputs, jitted. For every value of an input that decides shapes it compiles anew.
 
         Args:
             x: the array of the net's only required input, or a dict of arrays by input name.
@@ -159,7 +173,8 @@ class Net:
         feeds = self._feeds(x, inputs)
         require_complete(list(self.missing))
         names = self._names(feeds, outputs)
-        values = self.program.jitted(names)(self.params, feeds)
+        static = {name: np.asarray(feeds.pop(name)) for name in self.program.static_inputs if name in feeds}
+        values = self.program.jitted(names, static)(self.params, feeds)
         return {name: trim(values[name]) for name in names}
 
     def apply(
@@ -169,7 +184,8 @@ class Net:
 
         Args:
             params: a pytree like :attr:`params`.
-            inputs: arrays by input name, or the array of the only required input.
+            inputs: arrays by input name, or the array of the only required input. One that decides shapes has
+                to be a numpy array.
             outputs: names of the values to return; by default the net's outputs.
 
         Returns:
@@ -272,6 +288,10 @@ def _match_rank(array: Any, shape: tuple[int | None, ...]) -> Any:
         array = array[..., 0]
     missing = shape[array.ndim :]
     return array.reshape(*array.shape, *missing) if missing.count(1) == len(missing) else array
+
+
+def _has_open_inputs(graph: Graph) -> bool:
+    return any(value.shape is None or None in value.shape for value in graph.inputs)
 
 
 def _stated_inputs(graph: Graph) -> dict[str, Spec]:

@@ -1,6 +1,7 @@
 """Convolutions against sums written from their formulas."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,3 +138,97 @@ def test_groups_that_do_not_divide():
             np.zeros((1, 3, 2, 2), np.float32),
             weight=np.zeros((4, 1, 1, 1), np.float32),
         )
+
+
+def to_last(x):
+    return np.moveaxis(x, 1, -1)
+
+
+def same(size, kernel, stride, dilation):
+    """Return the zeros before and behind that make ``ceil(size / stride)`` positions."""
+    total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+@given(st.data())
+def test_conv_with_channels_last_and_padding_for_the_same_size(data):
+    rank = data.draw(st.integers(1, 3))
+    kernel, stride = (tuple(data.draw(st.integers(1, 3)) for _ in range(rank)) for _ in range(2))
+    dilation = tuple(data.draw(st.integers(1, 2)) for _ in range(rank))
+    size = tuple(data.draw(st.integers(1, 6)) for _ in range(rank))
+    upper = data.draw(st.booleans())
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 4, *size)).astype(np.float32)
+    weight = rng.standard_normal((6, 2, *kernel)).astype(np.float32)
+    pads = [same(*case) for case in zip(size, kernel, stride, dilation, strict=True)]
+    pads = pads if upper else [pair[::-1] for pair in pads]
+    padded = np.pad(x, [(0, 0), (0, 0), *pads])
+    want = reference_conv(padded, weight, np.zeros(6), stride, (0,) * rank, dilation, 2)
+    word = "same_upper" if upper else "same_lower"
+    for padding in (word, tuple(pads)):
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "bias": False}
+        layer = Conv(filters=6, kernel=kernel, groups=2, channels_last=True, **options)
+        assert_close(run(layer, to_last(x), weight=weight), to_last(want))
+    layer = Conv(filters=6, kernel=kernel, groups=0, group_channels=2, **options)
+    assert_close(run(layer, x, weight=weight), want)
+    layer = Conv(filters=None, kernel=None, groups=0, channels_last=True, **options)
+    assert_close(run(layer, to_last(x), weight), to_last(want))
+
+
+@given(st.data())
+def test_conv_transpose_to_a_size_is_the_gradient_of_the_convolution_of_that_size(data):
+    kernel, stride = (tuple(data.draw(st.integers(1, 3)) for _ in range(2)) for _ in range(2))
+    size = tuple(data.draw(st.integers(1, 6)) for _ in range(2))
+    small = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, *small)).astype(np.float32)
+    weight = rng.standard_normal((3, 4, *kernel)).astype(np.float32)
+    pads = [same(*case) for case in zip(size, kernel, stride, (1, 1), strict=True)]
+    full = reference_conv_transpose(x, weight, np.zeros(4), stride, (0, 0), (1, 1), 1)
+    want = np.zeros((2, 4, *size))
+    rows, columns = (range(n) for n in size)
+    for i, j in itertools.product(rows, columns):
+        place = i + pads[0][0], j + pads[1][0]
+        if place[0] < full.shape[2] and place[1] < full.shape[3]:
+            want[:, :, i, j] = full[:, :, place[0], place[1]]
+    layer = ConvTranspose(
+        filters=4,
+        kernel=kernel,
+        stride=stride,
+        padding="same_upper",
+        size=size,
+        bias=False,
+        channels_last=True,
+    )
+    assert_close(run(layer, to_last(x), weight=weight), to_last(want))
+    late = ConvTranspose(
+        filters=None,
+        kernel=None,
+        stride=stride,
+        padding="same_upper",
+        size=size,
+        bias=False,
+        channels_last=True,
+    )
+    assert_close(run(late, to_last(x), weight), to_last(want))
+
+
+def test_sizes_and_weights_that_do_not_fit():
+    x, weight = np.zeros((1, 4, 4, 3), np.float32), np.zeros((3, 2, 2, 2), np.float32)
+    transpose = ConvTranspose(filters=2, kernel=2, stride=2, bias=False, channels_last=True)
+    with pytest.raises(ShapeError, match="a convolution of 20x8 does not yield 4x4"):
+        run(replace(transpose, size=(20, 8)), x, weight=weight)
+    with pytest.raises(LayerError, match="a padding of same_upper needs the output's size"):
+        run(replace(transpose, padding="same_upper"), x, weight=weight)
+    late = Conv(filters=None, kernel=None, groups=0, bias=False, channels_last=True)
+    with pytest.raises(ShapeError, match="2 channels of the weight do not divide 3 of the input"):
+        run(late, x, np.zeros((2, 2, 1, 1), np.float32))
+    with pytest.raises(LayerError, match="filters and kernel must be given together"):
+        Conv(filters=3, kernel=None)
+
+
+def test_im2col_with_channels_last():
+    x = np.random.default_rng(0).standard_normal((2, 5, 6, 3)).astype(np.float32)
+    got = run(Im2Col(kernel=(2, 3), stride=2, channels_last=True), x)
+    want = np.stack([x[:, i : i + 3 : 2, j : j + 3 : 2] for i in range(2) for j in range(3)], 3)
+    np.testing.assert_array_equal(got, want.reshape(2, 2, 2, 18))

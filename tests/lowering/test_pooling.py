@@ -243,3 +243,40 @@ def test_spatial_pyramid_pool_refuses():
         SpatialPyramidPool(levels=0)
     with pytest.raises(ShapeError, match="padding 1x1 must be smaller than the kernel 1x1"):
         run(SpatialPyramidPool(levels=2), np.zeros((1, 1, 1, 1), np.float32))
+
+
+@pytest.mark.parametrize("statistic", ["max", "average"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_pool_with_channels_last_and_padding_for_the_same_size(statistic, stride):
+    x = np.random.default_rng(0).standard_normal((2, 5, 7, 3)).astype(np.float32)
+    layer = Pool(
+        statistic=statistic,
+        kernel=(2, 3),
+        stride=stride,
+        padding="same_upper",
+        divisor="valid",
+        channels_last=True,
+    )
+    got = run(layer, x)
+    out = [-(-n // stride) for n in (5, 7)]
+    before = [max((o - 1) * stride + k - n, 0) // 2 for o, k, n in zip(out, (2, 3), (5, 7), strict=True)]
+    want = np.empty((2, *out, 3))
+    for i, j in np.ndindex(*out):
+        top, left = i * stride - before[0], j * stride - before[1]
+        cells = x[:, max(top, 0) : top + 2, max(left, 0) : left + 3]
+        want[:, i, j] = cells.max((1, 2)) if statistic == "max" else cells.mean((1, 2))
+    assert_close(got, want)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("index_of", ["plane", "sample", "batch"])
+def test_indices_count_what_they_should(index_of, channels_last):
+    x = np.random.default_rng(0).permutation(2 * 4 * 6 * 3).reshape(2, 4, 6, 3).astype(np.float32)
+    layer = Pool(
+        statistic="max", kernel=2, stride=2, indices=True, index_of=index_of, channels_last=channels_last
+    )
+    values, indices = run(layer, x, outputs=2)
+    for place in np.ndindex(*values.shape):
+        plane = x[place[0], ..., place[-1]] if channels_last else x[place[0], place[1]]
+        counted = {"plane": plane, "sample": x[place[0]], "batch": x}[index_of]
+        assert counted.ravel()[indices[place]] == values[place]

@@ -198,7 +198,7 @@ def test_crop_and_resize_by_hand():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Resize(mode="cubic"), "mode must be one of nearest, linear"),
+        (lambda: Resize(mode="lanczos"), "mode must be one of nearest, linear"),
         (lambda: Resize(coordinates="centre"), "coordinates must be one of"),
         (lambda: Resize(rounding="even"), "rounding must be one of"),
         (lambda: Resize(size=(1, 1), scale=(1, 1)), "size or scale must be given, not both"),
@@ -227,3 +227,45 @@ def test_bad_attributes(build, message):
 def test_shapes_that_do_not_fit(layer, shapes, message):
     with pytest.raises(ShapeError, match=message):
         run(layer, *(random(*shape) for shape in shapes))
+
+
+def keys(distance, a):
+    d = abs(distance)
+    if d <= 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * (d**3 - 5 * d**2 + 8 * d - 4) if d < 2 else 0
+
+
+@settings(max_examples=15)
+@given(
+    sizes,
+    sizes,
+    st.sampled_from(["asymmetric", "half_pixel", "align_corners"]),
+    st.booleans(),
+    st.sampled_from([-0.75, -0.5]),
+    st.sampled_from([0, 8]),
+)
+def test_cubic(size, out, coordinates, exclude, a, steps):
+    x = random(2, size)
+    want = np.zeros((2, out))
+    for i, position in enumerate(reference_positions(coordinates, size, out)):
+        first = math.floor(position + 1e-6)
+        share = position - first
+        share = round(share * steps) / steps if steps else share
+        taps = {first + k: keys(k - share, a) for k in range(-1, 3)}
+        if exclude:
+            taps = {place: weight for place, weight in taps.items() if 0 <= place < size}
+            total = sum(taps.values())
+            taps = {place: weight / total for place, weight in taps.items()}
+        for place, weight in taps.items():
+            want[:, i] += weight * x[:, min(max(place, 0), size - 1)]
+    layer = Resize(
+        axes=(1,),
+        size=(out,),
+        mode="cubic",
+        coordinates=coordinates,
+        coefficient=a,
+        exclude_outside=exclude,
+        steps=steps,
+    )
+    assert_close(run(layer, x), want, 1e-4)

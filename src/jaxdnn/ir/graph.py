@@ -28,6 +28,7 @@ class Value:
         optional: a call may leave this input out (labels); what depends on it is then not computed.
         default: what every element of an optional input is when a call leaves it out (the state of a
             recurrent layer): the input is then computed with after all. Its batch is that of the other inputs.
+        fallback: the whole array that an optional input is when a call leaves it out.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Value:
     dtype: str = "float32"
     optional: bool = False
     default: float | None = None
+    fallback: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def text(self) -> str:
@@ -157,6 +159,8 @@ class Model:
         initializers: by ``"owner/slot"``, for slots that a file may leave out.
         checked: whether the importer has checked all shapes itself, those of values and of params. A model whose
             params are complete then need not be checked again before it runs.
+        open_shapes: whether inputs may lack sizes: the files hold every parameter, so that shapes need not be
+            known before the first call.
     """
 
     graph: Graph
@@ -164,6 +168,7 @@ class Model:
     source: Source
     initializers: Mapping[str, Initializer] = field(default_factory=dict)
     checked: bool = False
+    open_shapes: bool = False
 
 
 def _text(attribute: object) -> str:

@@ -1,0 +1,157 @@
+"""From files to a model: the graph, what it is fed, and what it yields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from jaxdnn.errors import FileError, GraphError, InputError, located, some
+from jaxdnn.importers.files import basename, kind_of, read_head, read_text
+from jaxdnn.importers.tensorflow import rules as _rules  # noqa: F401  (registers all rules)
+from jaxdnn.importers.tensorflow.attributes import Attributes
+from jaxdnn.importers.tensorflow.binary import read_binary
+from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
+from jaxdnn.importers.tensorflow.graphdef import GraphDef, NodeDef, TensorShape
+from jaxdnn.importers.tensorflow.order import Reference, data_inputs, needed
+from jaxdnn.importers.tensorflow.scope import Scope
+from jaxdnn.importers.tensorflow.tensors import NAMES, DType
+from jaxdnn.importers.tensorflow.text import read_text as parse_text
+from jaxdnn.ir import Model, Source
+
+_NO_RESULT = frozenset(
+    (
+        *("Const", "NoOp", "Assert", "Print", "PrintV2", "SaveV2", "RestoreV2", "Placeholder"),
+        *("PlaceholderWithDefault", "ScalarSummary", "MergeSummary", "HistogramSummary", "ImageSummary"),
+    )
+)
+_VARIABLES = frozenset(("Variable", "VariableV2", "VarHandleOp", "VarIsInitializedOp", "TemporaryVariable"))
+_INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+
+
+def load_model(
+    paths: list[str], *, inputs: Iterable[str] | None = None, outputs: Iterable[str] | None = None
+) -> Model:
+    """Read a frozen graph.
+
+    Args:
+        paths: a binary GraphDef, a text one, or both: then the text says what is computed, and the binary
+            file's constants are its weights.
+        inputs: what a call feeds instead of the placeholders.
+        outputs: what a call returns; by default the nodes that nobody reads.
+
+    Raises:
+        JaxdnnError: a file cannot be read or does not make sense; the message says where.
+    """
+    graph = _merge([(path, _read(path)) for path in paths])
+    with located(file=paths[0]):
+        if not graph.nodes:
+            raise FileError("not a GraphDef: there is no node in it")
+        return _import(graph, paths, inputs, outputs)
+
+
+def _read(path: str) -> GraphDef:
+    binary = kind_of(read_head(path)) == "binary"
+    with located(file=path):
+        if not binary:
+            return parse_text(read_text(path))
+        with open(path, "rb") as file:
+            return read_binary(file.read())
+
+
+def _merge(graphs: list[tuple[str, GraphDef]]) -> GraphDef:
+    """Join a text graph and the binary one that holds its weights.
+
+    The text's nodes are the graph. A constant is the binary file's of the same name, if there is one; constants
+    and identities that only the binary file has may be read by name.
+    """
+    if len(graphs) == 1:
+        return graphs[0][1]
+    texts = [graph for path, graph in graphs if kind_of(read_head(path)) == "text"]
+    binaries = [graph for path, graph in graphs if kind_of(read_head(path)) == "binary"]
+    if len(texts) != 1 or len(binaries) != 1:
+        kind = "text" if texts else "binary"
+        raise FileError(f"both files are {kind}: one .pb and one .pbtxt are expected", file=graphs[1][0])
+    text, binary = texts[0], binaries[0]
+    stored = {node.name: node for node in binary.nodes if node.op == "Const"}
+    own = {node.name for node in text.nodes}
+    nodes = [
+        replace(stored[node.name], line=node.line) if node.op == "Const" and node.name in stored else node
+        for node in text.nodes
+    ]
+    nodes += [node for node in binary.nodes if node.op in ("Const", "Identity") and node.name not in own]
+    functions = {**binary.functions, **text.functions}
+    return GraphDef(tuple(nodes), functions, text.producer or binary.producer)
+
+
+def _import(
+    graph: GraphDef, paths: list[str], inputs: Iterable[str] | None, outputs: Iterable[str] | None
+) -> Model:
+    builder = TensorFlowBuilder(graph.functions, graph.producer)
+    scope = Scope(builder, graph.nodes)
+    ends = _guessed_outputs(graph) if outputs is None else tuple(outputs)
+    for name in (*ends, *(inputs or ())):
+        if Reference.parse(name).node not in scope.nodes:
+            raise InputError(f"the graph has no node {name!r}; it has {some(list(scope.nodes))}")
+    for name in inputs or ():
+        _feed(scope, name)
+    if any(node.op in _VARIABLES for node in graph.nodes):
+        _refuse_variables(needed(scope.nodes, [Reference.parse(name).node for name in ends], scope.values))
+    values = scope.compute(ends)
+    aliases = {
+        name if port == 0 else f"{name}:{port}": value
+        for name, found in scope.values.items()
+        for port, value in enumerate(found)
+    }
+    aliases |= dict(zip(ends, values, strict=True))
+    aliases = {name: value for name, value in aliases.items() if name != value}
+    source = Source("tensorflow", tuple(paths), {})
+    return builder.finish(basename(paths[0]), ends, aliases, source)
+
+
+def _guessed_outputs(graph: GraphDef) -> tuple[str, ...]:
+    """Return the nodes that no node reads, without those that yield nothing and forgotten constants."""
+    read = {Reference.parse(text).node for node in graph.nodes for text in data_inputs(node)}
+    constants = {node.name for node in graph.nodes if node.op == "Const"}
+    ends = [
+        node.name
+        for node in graph.nodes
+        if node.name not in read
+        and node.op not in _NO_RESULT
+        and not (node.op == "Identity" and constants.issuperset(data_inputs(node)))
+    ]
+    if not ends:
+        raise GraphError("the graph yields nothing that no other node reads: name the outputs")
+    return tuple(ends)
+
+
+def _feed(scope: Scope, name: str) -> None:
+    """Make an inner node an input of the graph. A placeholder becomes one when it is imported."""
+    reference = Reference.parse(name)
+    node = scope.nodes[reference.node]
+    if node.op in _INPUTS:
+        return
+    attributes = Attributes(node.attributes)
+    shapes = attributes.shapes("_output_shapes", [])
+    shape = shapes[reference.port] if reference.port < len(shapes) else TensorShape(None)
+    value = scope.builder.input(name, shape.sizes, _output_type(node).numpy or "float32")
+    known = scope.values.get(node.name, ())
+    missing = tuple(f"{node.name}:{port}" for port in range(len(known), reference.port))
+    scope.values[node.name] = (*known, *missing, value)
+
+
+def _output_type(node: NodeDef) -> DType:
+    attributes = Attributes(node.attributes)
+    for name in ("dtype", "DstT", "out_type", "Tout", "T"):
+        value = node.attributes.get(name)
+        if isinstance(value, DType):
+            return attributes.dtype(name)
+    return DType(NAMES["FLOAT"])
+
+
+def _refuse_variables(nodes: list[NodeDef]) -> None:
+    variables = [node.name for node in nodes if node.op in _VARIABLES]
+    if variables:
+        raise GraphError(
+            f"the graph is not frozen, it has {len(variables)} variables ({some(variables)}): "
+            "freeze it first, which replaces variables by constants"
+        )

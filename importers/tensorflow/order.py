@@ -1,0 +1,83 @@
+"""Which nodes outputs need, in an order in which each comes after its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from jaxdnn.errors import GraphError
+from jaxdnn.importers.tensorflow.graphdef import NodeDef
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One output of a node, as an input of another one or a user names it.
+
+    Attributes:
+        node: the node's name.
+        port: number of the output; in a function the index within ``argument``.
+        argument: name of the output argument, or "".
+    """
+
+    node: str
+    port: int = 0
+    argument: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read ``node``, ``node:port`` or ``node:argument:index``."""
+        if ":" not in text:
+            return cls(text)
+        node, *rest = text.split(":")
+        if rest and rest[-1].isdigit() and len(rest) <= 2:
+            return cls(node, int(rest[-1]), rest[0] if len(rest) == 2 else "")
+        return cls(node, 0, rest[0]) if len(rest) == 1 else cls(text)
+
+
+def data_inputs(node: NodeDef) -> tuple[str, ...]:
+    """Return a node's inputs without the control inputs."""
+    return tuple([name for name in node.inputs if name[:1] != "^"])
+
+
+def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[str]) -> list[NodeDef]:
+    """Return the nodes that the named nodes need, themselves included, each after its inputs.
+
+    Where a Merge reads a NextIteration the loop of TensorFlow 1 closes; that edge does not count.
+
+    Args:
+        nodes: all nodes by name.
+        ends: names of nodes.
+        given: names of nodes and arguments whose values are known; nothing behind them is needed.
+
+    Raises:
+        GraphError: a node that is read does not exist, or nodes read each other in a circle.
+    """
+    ordered: list[NodeDef] = []
+    done: set[str] = set()
+    path: dict[str, None] = {}
+    stack = [(name, False) for name in reversed(list(ends))]
+    while stack:
+        name, visited = stack.pop()
+        if visited:
+            path.pop(name)
+            done.add(name)
+            ordered.append(nodes[name])
+            continue
+        if name in done or name in given:
+            continue
+        if name in path:
+            circle = [*path][[*path].index(name) :]
+            raise GraphError(f"nodes read each other in a circle: {' -> '.join([*circle[::-1], circle[-1]])}")
+        node = nodes[name]
+        path[name] = None
+        stack.append((name, True))
+        for index, text in enumerate(data_inputs(node)):
+            source = Reference.parse(text).node
+            if source not in nodes and source not in given:
+                raise GraphError(f"input {index} is {text!r}, which no node produces", layer=node.place)
+            closes = (
+                node.op in ("Merge", "RefMerge") and source in nodes and "NextIteration" in nodes[source].op
+            )
+            if not closes:
+                stack.append((source, False))
+    return ordered

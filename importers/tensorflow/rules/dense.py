@@ -1,0 +1,74 @@
+"""Matrix products and biases."""
+
+from __future__ import annotations
+
+from jaxdnn.errors import LayerError
+from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
+from jaxdnn.importers.tensorflow.registry import NodeSource, rules
+from jaxdnn.importers.tensorflow.rules.convolution import channels_last
+from jaxdnn.layers.arithmetic import Binary, Einsum
+from jaxdnn.layers.base import dims
+from jaxdnn.layers.dense import Dense, MatMul
+from jaxdnn.layers.normalization import Bias
+
+Values = tuple[str, ...]
+
+
+@rules("MatMul", inputs=2)
+def matmul(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """A dense layer where the right matrix is a constant."""
+    node.attributes.ignore("a_is_sparse", "b_is_sparse")
+    return product(b, node, inputs)
+
+
+def product(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
+    """Add the matrix product of a node, or of the part of a node that is one."""
+    transpose_a = node.attributes.boolean("transpose_a", False)
+    transpose_b = node.attributes.boolean("transpose_b", False)
+    x, weight = inputs
+    array = b.constant(weight)
+    if array is not None and array.ndim != 2:
+        raise LayerError(f"the second matrix is {dims(array.shape)}")
+    reference = None if array is None or transpose_a or 0 in array.shape else b.learned(weight, "weight")
+    if array is None or reference is None:
+        return b.emit(node, MatMul(transpose_a=transpose_a, transpose_b=transpose_b), inputs, part=part)
+    units = array.shape[0 if transpose_b else 1]
+    layer = Dense(units=units, bias=False, transpose=not transpose_b)
+    return b.emit(node, layer, (x,), {"weight": reference}, part=part)
+
+
+@rules("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", inputs=2)
+def batch_matmul(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Matrix products of the last two axes; real matrices have no adjoint but the transpose."""
+    node.attributes.ignore("grad_x", "grad_y")
+    layer = MatMul(
+        transpose_a=node.attributes.boolean("adj_x", False),
+        transpose_b=node.attributes.boolean("adj_y", False),
+    )
+    return b.emit(node, layer, inputs)
+
+
+@rules("Einsum", inputs=(1, None))
+def einsum(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Pass the equation on."""
+    return b.emit(node, Einsum(equation=node.attributes.text("equation")), inputs)
+
+
+@rules("BiasAdd", "BiasAddV1", inputs=2)
+def bias_add(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Add a vector along the channels."""
+    return add_bias(b, node, inputs, -1 if channels_last(node) else 1)
+
+
+def add_bias(b: TensorFlowBuilder, node: NodeSource, inputs: Values, axis: int, part: str = "") -> Values:
+    """Add a bias along an axis, as a parameter if it is a constant."""
+    x, bias = inputs
+    array = b.constant(bias)
+    if array is not None and array.ndim != 1:
+        raise LayerError(f"the bias is {dims(array.shape)}, a vector expected")
+    reference = b.learned(bias, "bias")
+    if reference is not None:
+        return b.emit(node, Bias(axis=axis), (x,), {"bias": reference}, part=part)
+    if axis == -1:
+        return b.emit(node, Binary(function="add"), inputs, part=part)
+    return b.emit(node, Bias(axis=axis), inputs, part=part)

@@ -1,0 +1,132 @@
+"""Batch normalisation and its like."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from jaxdnn.errors import JaxdnnWarning
+from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
+from jaxdnn.importers.tensorflow.registry import NodeSource, rules
+from jaxdnn.importers.tensorflow.rules.convolution import channels_last
+from jaxdnn.layers.arithmetic import Binary, Unary
+from jaxdnn.layers.constant import Const
+from jaxdnn.layers.normalization import BatchNorm, LocalResponseNorm
+from jaxdnn.layers.reduction import Reduce
+from jaxdnn.layers.shape import Reshape
+from jaxdnn.layers.tensor import FillLike
+
+Values = tuple[str, ...]
+
+_STATISTICS = ("y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3")
+
+
+@rules("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", inputs=5, outputs=_STATISTICS)
+def fused_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Normalise by given statistics, or by the batch's own."""
+    x, scale, bias, mean, variance = inputs
+    axis = -1 if channels_last(node) else 1
+    epsilon = node.attributes.number("epsilon", 1e-4)
+    if node.attributes.boolean("is_training", True):
+        warnings.warn(
+            f"{node.name!r} ({node.op}): is_training is set, so it normalises by the statistics of the batch at "
+            "hand; the graph was frozen for training",
+            JaxdnnWarning,
+            stacklevel=2,
+        )
+        y = batch_norm(b, node, x, {"scale": scale, "bias": bias}, epsilon, axis)
+        return (*y, *_statistics(b, node, x, axis))
+    slots = {"scale": scale, "bias": bias, "mean": mean, "variance": variance}
+    y = batch_norm(b, node, x, slots, epsilon, axis)
+    return (*y, mean, variance, mean, variance, variance)
+
+
+def _statistics(b: TensorFlowBuilder, node: NodeSource, x: str, axis: int) -> Values:
+    """Return mean, unbiased variance, mean and variance of a batch; what nobody reads is dropped later."""
+    axes = (0, 2, 3) if axis == 1 else (0, 1, 2)
+    (mean,) = b.emit(node, Reduce(operation="mean", axes=axes, keepdims=True), (x,), part="mean_along")
+    (square,) = b.emit(node, Binary(function="squared_difference"), (x, mean), part="squares")
+    (variance,) = b.emit(node, Reduce(operation="mean", axes=axes), (square,), part="variance")
+    (total,) = b.emit(node, Reduce(operation="sum", axes=axes), (square,), part="total")
+    (ones,) = b.emit(node, FillLike(value=1.0), (square,), part="ones")
+    (count,) = b.emit(node, Reduce(operation="sum", axes=axes), (ones,), part="count")
+    one = b.const(node, np.array(1, np.float32), part="one")
+    (fewer,) = b.emit(node, Binary(function="subtract"), (count, one), part="fewer")
+    (unbiased,) = b.emit(node, Binary(function="divide"), (total, fewer), part="unbiased")
+    (mean,) = b.emit(node, Reshape(shape=(-1,)), (mean,), part="mean")
+    return mean, unbiased, mean, variance, variance
+
+
+@rules("BatchNormWithGlobalNormalization", inputs=5)
+def global_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The ancestor of the fused one."""
+    x, mean, variance, bias, scale = inputs
+    slots = {"bias": bias, "mean": mean, "variance": variance}
+    if node.attributes.boolean("scale_after_normalization"):
+        slots["scale"] = scale
+    return batch_norm(b, node, x, slots, node.attributes.number("variance_epsilon"), -1)
+
+
+def batch_norm(
+    b: TensorFlowBuilder,
+    node: NodeSource,
+    x: str,
+    slots: dict[str, str],
+    epsilon: float,
+    axis: int,
+    part: str = "",
+) -> Values:
+    """Add a batch normalisation; where a slot is computed it is spelled out."""
+    layer = BatchNorm(
+        epsilon=epsilon,
+        scale="scale" in slots,
+        bias="bias" in slots,
+        use_batch_statistics="mean" not in slots,
+        axis=axis,
+    )
+    arrays = {slot: b.constant(value) for slot, value in slots.items()}
+    if all(array is not None and array.ndim == 1 and array.dtype.kind == "f" for array in arrays.values()):
+        params = {slot: b.learned(value, slot) or "" for slot, value in slots.items()}
+        return b.emit(node, layer, (x,), params, part=part)
+    return _composed(b, node, x, slots, layer, part)
+
+
+def _composed(
+    b: TensorFlowBuilder, node: NodeSource, x: str, slots: dict[str, str], layer: BatchNorm, part: str
+) -> Values:
+    """Compute the map from values, step by step."""
+
+    def along(slot: str) -> str:
+        if layer.axis == -1:
+            return slots[slot]
+        return b.emit(node, Reshape(shape=(-1, 1, 1)), (slots[slot],), part=slot)[0]
+
+    if layer.use_batch_statistics:
+        plain = BatchNorm(epsilon=layer.epsilon, use_batch_statistics=True, axis=layer.axis)
+        (y,) = b.emit(node, plain, (x,), part="normalized")
+    else:
+        (epsilon,) = b.emit(node, Const(value=np.array(layer.epsilon, np.float32)), (), part="epsilon")
+        (spread,) = b.emit(node, Binary(function="add"), (along("variance"), epsilon), part="spread")
+        (factor,) = b.emit(node, Unary(function="rsqrt"), (spread,), part="factor")
+        (centred,) = b.emit(node, Binary(function="subtract"), (x, along("mean")), part="centred")
+        (y,) = b.emit(node, Binary(function="multiply"), (centred, factor), part="normalized")
+    if layer.scale:
+        (y,) = b.emit(node, Binary(function="multiply"), (y, along("scale")), part="scaled")
+    if layer.bias:
+        (y,) = b.emit(node, Binary(function="add"), (y, along("bias")), part=part)
+    return (y,)
+
+
+@rules("LRN")
+def lrn(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The sum is not divided by its number of terms."""
+    layer = LocalResponseNorm(
+        size=2 * node.attributes.integer("depth_radius", 5) + 1,
+        alpha=node.attributes.number("alpha", 1.0),
+        beta=node.attributes.number("beta", 0.5),
+        bias=node.attributes.number("bias", 1.0),
+        average=False,
+        axis=-1,
+    )
+    return b.emit(node, layer, inputs)

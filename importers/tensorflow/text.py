@@ -1,0 +1,289 @@
+"""The text encoding of a GraphDef (.pbtxt), checked against the message types' fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxdnn.errors import ParseError, located
+from jaxdnn.importers import textproto
+from jaxdnn.importers.tensorflow.graphdef import (
+    Argument,
+    Attribute,
+    FunctionDef,
+    FunctionName,
+    GraphDef,
+    NodeDef,
+    TensorShape,
+    require_shallow,
+)
+from jaxdnn.importers.tensorflow.tensors import (
+    NAMES,
+    STRING_VAL,
+    DType,
+    Tensor,
+)
+from jaxdnn.importers.textproto import Message, Scalar
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "GraphDef": ("node", "versions", "version", "library", "debug_info"),
+    "VersionDef": ("producer", "min_consumer", "bad_consumers"),
+    "FunctionDefLibrary": ("function", "gradient", "registered_gradients"),
+    "FunctionDef": (
+        *("signature", "attr", "arg_attr", "resource_arg_unique_id", "node_def", "ret", "control_ret"),
+    ),
+    "OpDef": (
+        *("name", "input_arg", "output_arg", "control_output", "attr", "summary", "description"),
+        *("is_stateful", "is_commutative", "is_aggregate", "allows_uninitialized_input", "deprecation"),
+        "is_distributed_communication",
+    ),
+    "ArgDef": (
+        *("name", "description", "type", "type_attr", "number_attr", "type_list_attr", "handle_data"),
+        *("is_ref", "experimental_full_type"),
+    ),
+    "NodeDef": (*("name", "op", "input", "device", "attr", "experimental_debug_info", "experimental_type"),),
+    "AttrValue": ("list", "s", "i", "f", "b", "type", "shape", "tensor", "placeholder", "func"),
+    "ListValue": ("s", "i", "f", "b", "type", "shape", "tensor", "func"),
+    "NameAttrList": ("name", "attr"),
+    "TensorShapeProto": ("dim", "unknown_rank"),
+    "Dim": ("size", "name"),
+    "Entry": ("key", "value"),
+}
+_VALUES = {
+    "float_val": (5, float),
+    "double_val": (6, float),
+    "int_val": (7, int),
+    "string_val": (8, bytes),
+    "scomplex_val": (9, float),
+    "int64_val": (10, int),
+    "bool_val": (11, bool),
+    "dcomplex_val": (12, float),
+    "half_val": (13, int),
+    "uint32_val": (16, int),
+    "uint64_val": (17, int),
+}
+_FIELDS["TensorProto"] = ("dtype", "tensor_shape", "version_number", "tensor_content", *_VALUES)
+_NUMBER = re.compile(
+    r"([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|infinity|nan))[fF]?", re.I
+)
+_WORDS = {"true": True, "t": True, "True": True, "1": True}
+_WORDS |= {"false": False, "f": False, "False": False, "0": False}
+
+
+def read_text(text: str) -> GraphDef:
+    """Read a GraphDef.
+
+    Raises:
+        ParseError: the syntax is broken, or a field is unknown or of a wrong type; it carries the line.
+    """
+    message = _checked(textproto.parse(text), "GraphDef")
+    nodes = tuple(_node(node, 1) for node in _messages(message, "node"))
+    functions = [
+        _function(function)
+        for library in _messages(message, "library")
+        for function in _messages(_checked(library, "FunctionDefLibrary"), "function")
+    ]
+    producer = 0
+    for versions in _messages(message, "versions"):
+        producer = _integer(_last(_checked(versions, "VersionDef"), "producer"), producer)
+    return GraphDef(nodes, {function.name: function for function in functions}, producer)
+
+
+def _checked(message: Message, kind: str) -> Message:
+    for name, value in message.fields:
+        if name not in _FIELDS[kind]:
+            raise ParseError(f"{kind} has no field {name!r}", line=value.line, column=value.column)
+    return message
+
+
+def _messages(message: Message, name: str) -> list[Message]:
+    for value in message.scalars(name):
+        raise _bad(value, f"{name} must be a message")
+    return message.messages(name)
+
+
+def _scalars(message: Message, name: str) -> list[Scalar]:
+    for value in message.messages(name):
+        raise ParseError(f"{name} must be a value, not a message", line=value.line, column=value.column)
+    return message.scalars(name)
+
+
+def _last(message: Message, name: str) -> Scalar | None:
+    return next(reversed(_scalars(message, name)), None)
+
+
+def _string(message: Message, name: str) -> str:
+    value = _last(message, name)
+    if value is None:
+        return ""
+    if not value.quoted:
+        raise _bad(value, f"{name} must be a string, got {value.text}")
+    return value.text
+
+
+def _integer(value: Scalar | None, default: int = 0) -> int:
+    if value is None:
+        return default
+    try:
+        if value.quoted:
+            raise ValueError
+        digits = value.text.lstrip("+-")
+        octal = len(digits) > 1 and digits.startswith("0") and digits.isdigit()
+        number = int(value.text, 8 if octal else 0)
+    except ValueError:
+        raise _bad(value, f"an integer expected, got {value.text!r}") from None
+    if not -(2**63) <= number < 2**64:
+        raise _bad(value, f"{value.text} does not fit 64 bits")
+    return number
+
+
+def _number(value: Scalar) -> float:
+    number = _NUMBER.fullmatch(value.text)
+    if value.quoted or not number:
+        raise _bad(value, f"a number expected, got {value.text!r}")
+    return float(number[1])
+
+
+def _boolean(value: Scalar) -> bool:
+    if value.quoted or value.text not in _WORDS:
+        raise _bad(value, f"true or false expected, got {value.text!r}")
+    return _WORDS[value.text]
+
+
+def _type(value: Scalar) -> DType:
+    if value.text.startswith("DT_") and not value.quoted:
+        name = value.text.removeprefix("DT_").removesuffix("_REF")
+        if name == "INVALID":
+            return DType(0)
+        if name not in NAMES:
+            raise _bad(value, f"there is no type {value.text}")
+        return DType(NAMES[name])
+    return DType.of(_integer(value))
+
+
+_READERS: dict[str, Callable[[Scalar], Attribute]] = {
+    "i": _integer,
+    "f": _number,
+    "b": _boolean,
+    "type": _type,
+}
+
+
+def _node(message: Message, depth: int) -> NodeDef:
+    with located(line=message.line):
+        _checked(message, "NodeDef")
+        name, op = _string(message, "name"), _string(message, "op")
+        with located(layer=f"{name!r} ({op or 'no op'})"):
+            inputs = tuple(value.text for value in _scalars(message, "input"))
+            return NodeDef(name, op, inputs, _attributes(message, depth), message.line)
+
+
+def _attributes(message: Message, depth: int) -> dict[str, Attribute]:
+    attributes = {}
+    for entry in _messages(message, "attr"):
+        _checked(entry, "Entry")
+        for value in _messages(entry, "value"):
+            found = _attribute(value, depth + 1)
+            if found is not None:
+                attributes[_string(entry, "key")] = found
+    return attributes
+
+
+def _attribute(message: Message, depth: int) -> Attribute | None:
+    require_shallow(depth, message.line)
+    _checked(message, "AttrValue")
+    lists = _messages(message, "list")
+    if lists:
+        return _elements(_checked(lists[-1], "ListValue"), depth + 1)
+    elements = _elements(message, depth)
+    return elements[-1] if elements else None
+
+
+def _elements(message: Message, depth: int) -> list[Attribute]:
+    elements: list[Attribute] = []
+    for name, value in message.fields:
+        if isinstance(value, Scalar) != (name in ("s", "i", "f", "b", "type", "placeholder")):
+            raise ParseError(f"{name} has a value of the wrong kind", line=value.line, column=value.column)
+        if isinstance(value, Scalar):
+            if name in ("s", "placeholder"):
+                if not value.quoted:
+                    raise _bad(value, f"a string expected, got {value.text}")
+                elements.append(value.data)
+            else:
+                elements.append(_READERS[name](value))
+        elif name == "shape":
+            elements.append(TensorShape(_shape(value)))
+        elif name == "tensor":
+            elements.append(_tensor(value))
+        elif name == "func":
+            _checked(value, "NameAttrList")
+            elements.append(FunctionName(_string(value, "name"), _attributes(value, depth + 1)))
+    return elements
+
+
+def _shape(message: Message) -> tuple[int | None, ...] | None:
+    _checked(message, "TensorShapeProto")
+    sizes = [_integer(_last(_checked(dim, "Dim"), "size")) for dim in _messages(message, "dim")]
+    unknown = _last(message, "unknown_rank")
+    if unknown and _boolean(unknown) and not sizes:
+        return None
+    return tuple(None if size == -1 else size for size in sizes)
+
+
+def _tensor(message: Message) -> Tensor:
+    _checked(message, "TensorProto")
+    dtype = _last(message, "dtype")
+    shape: tuple[int | None, ...] | None = ()
+    for stated in _messages(message, "tensor_shape"):
+        shape = _shape(stated)
+    content = _last(message, "tensor_content")
+    values = {}
+    for name, (number, kind) in _VALUES.items():
+        stored = _scalars(message, name)
+        if not stored:
+            continue
+        if number == STRING_VAL:
+            values[number] = np.array([value.data for value in stored], object)
+        elif kind is int:
+            numbers = [_integer(value) for value in stored]
+            values[number] = np.array(numbers, np.uint64 if name.startswith("uint") else np.int64)
+        else:
+            reader = _boolean if kind is bool else _number
+            values[number] = np.array([reader(value) for value in stored])
+    sizes = None if shape is None else tuple(-1 if size is None else size for size in shape)
+    return Tensor(
+        _type(dtype) if dtype else DType(0), sizes, content.data if content is not None else b"", values
+    )
+
+
+def _function(message: Message) -> FunctionDef:
+    _checked(message, "FunctionDef")
+    name = ""
+    arguments: dict[str, tuple[Argument, ...]] = {"input_arg": (), "output_arg": ()}
+    for signature in _messages(message, "signature"):
+        _checked(signature, "OpDef")
+        name = _string(signature, "name")
+        arguments = {
+            kind: tuple(_argument(argument) for argument in _messages(signature, kind)) for kind in arguments
+        }
+    nodes = tuple(_node(node, 2) for node in _messages(message, "node_def"))
+    entries = [_checked(entry, "Entry") for entry in _messages(message, "ret")]
+    returns = {_string(entry, "key"): _string(entry, "value") for entry in entries}
+    return FunctionDef(name, arguments["input_arg"], arguments["output_arg"], nodes, returns)
+
+
+def _argument(message: Message) -> Argument:
+    _checked(message, "ArgDef")
+    dtype = _last(message, "type")
+    return Argument(
+        _string(message, "name"),
+        _type(dtype) if dtype else None,
+        _string(message, "number_attr"),
+        _string(message, "type_list_attr"),
+    )
+
+
+def _bad(value: Scalar, message: str) -> ParseError:
+    return ParseError(message, line=value.line, column=value.column)

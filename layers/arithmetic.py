@@ -1,0 +1,142 @@
+"""Arithmetic on whole arrays as tensor languages have it: one function by name, any type, broadcasting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from jaxdnn.layers.base import Layer, Shape, require_one_of
+
+UNARY = (
+    *(
+        "abs",
+        "negate",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "square",
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "exp",
+        "expm1",
+    ),
+    *("log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh"),
+    *("atanh", "erf", "erfc", "lgamma", "digamma", "is_nan", "is_inf", "is_finite", "not", "bitwise_not"),
+)
+BINARY = (
+    *("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "atan2", "squared_difference"),
+    *("floor_divide", "truncate_divide", "floor_remainder", "truncate_remainder"),
+    *("divide_no_nan", "multiply_no_nan", "xlogy", "xlog1py", "xdivy"),
+    *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "and", "or", "xor"),
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unary(Layer):
+    """``y = function(x)``, element by element, in the type of x; a test (``is_nan``, ``not``) gives booleans.
+
+    ``round`` rounds halves to the even neighbour; ``rsqrt`` is ``1 / sqrt(x)``, ``reciprocal`` ``1 / x``,
+    ``erf`` and ``erfc`` are the error function and one minus it, ``lgamma`` the logarithm of the absolute gamma
+    function and ``digamma`` its derivative; the others are what they are called.
+
+    Attributes:
+        function: one of :data:`UNARY`.
+    """
+
+    function: str
+
+    def __post_init__(self) -> None:
+        require_one_of(UNARY, function=self.function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary(Layer):
+    """``y = function(a, b)``, element by element, of two arrays of one type.
+
+    Axes of size 1, and leading axes that an input lacks, are stretched. Comparisons and ``and``, ``or``,
+    ``xor`` give booleans, the others the type of the inputs.
+
+    ``divide`` of integers drops the fraction, as ``truncate_divide`` always does; ``floor_divide`` rounds down. The
+    remainders belong to the two: ``floor_remainder`` has the sign of b, ``truncate_remainder`` that of a. Where b is
+    zero ``divide_no_nan`` and ``multiply_no_nan`` give zero, whatever a is. ``xlogy``, ``xlog1py`` and ``xdivy`` are
+    ``a * log(b)``, ``a * log(1 + b)`` and ``a / b``, and zero where a is zero.
+
+    Attributes:
+        function: one of :data:`BINARY`.
+    """
+
+    function: str
+
+    def __post_init__(self) -> None:
+        require_one_of(BINARY, function=self.function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select(Layer):
+    """Elements of the second input where the first one is true, of the third one elsewhere.
+
+    The three are broadcast against each other.
+
+    Attributes:
+        rows: whether a condition of one axis tells about whole rows instead: the first axis of the others.
+    """
+
+    rows: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast(Layer):
+    """The elements in another type; a fraction is dropped where that type has none.
+
+    Numbers become true unless they are zero. A type of 64 bits counts as one of 32, unless jax computes in 64. A
+    floating type says how values are rounded; they compute in the policy's type all the same.
+
+    Attributes:
+        dtype: numpy's name of the type, or ``bfloat16``.
+    """
+
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accumulate(Layer):
+    """Sums or products of all elements up to each one along an axis.
+
+    Attributes:
+        operation: ``sum`` or ``product``.
+        axis: along which.
+        exclusive: whether the element itself is left out; the first result is then 0 or 1.
+        reverse: whether the elements from each one to the end are joined instead.
+    """
+
+    operation: str = "sum"
+    axis: int = 0
+    exclusive: bool = False
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        require_one_of(("sum", "product"), operation=self.operation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Einsum(Layer):
+    """A sum of products by Einstein's convention, over any number of inputs.
+
+    Attributes:
+        equation: as numpy's ``einsum`` takes it, with an arrow: ``ij,jk->ik``; ``...`` stands for further axes.
+    """
+
+    equation: str
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count one multiply-add per combination of all indices, further axes taken from the output."""
+        terms = self.equation.replace(" ", "").split("->")[0].split(",")
+        sizes: dict[str, int] = {}
+        for term, shape in zip(terms, inputs, strict=True):
+            if "." not in term:
+                sizes.update(zip(term, shape, strict=False))
+        further = math.prod(outputs[0]) if "." in self.equation else 1
+        return 2 * math.prod(sizes.values()) * further

@@ -1,0 +1,171 @@
+"""How arithmetic on whole arrays computes: with numpy where its inputs are constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.arithmetic import Accumulate, Binary, Cast, Einsum, Select, Unary
+from jaxdnn.layers.base import dims, normalize_axis
+from jaxdnn.lowering.namespace import namespace
+from jaxdnn.lowering.registry import lowers
+
+Weights = Mapping[str, jax.Array]
+
+_ARRAY_FUNCTIONS = {
+    "negate": "negative",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+    "is_nan": "isnan",
+    "is_inf": "isinf",
+    "is_finite": "isfinite",
+    "not": "logical_not",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+    "round": "rint",
+    "atan2": "arctan2",
+    "floor_remainder": "remainder",
+    "truncate_remainder": "fmod",
+    "shift_left": "left_shift",
+    "shift_right": "right_shift",
+}
+"""The names that numpy and jax.numpy have for a function, where it is not ours."""
+
+_DEVICE_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "rsqrt": lax.rsqrt,
+    "erf": lax.erf,
+    "erfc": lax.erfc,
+    "lgamma": lax.lgamma,
+    "digamma": lax.digamma,
+}
+"""Functions that numpy lacks."""
+
+
+@lowers(Unary, float32=True, numpy=True)
+def unary(layer: Unary, weights: Weights, x: Any) -> Any:
+    """See :class:`~jaxdnn.layers.arithmetic.Unary`."""
+    del weights
+    if layer.function in _DEVICE_FUNCTIONS:
+        return _DEVICE_FUNCTIONS[layer.function](jnp.asarray(x))
+    if layer.function in ("floor", "ceil", "round") and x.dtype.kind in "iub":
+        return x
+    with np.errstate(all="ignore"):
+        function = getattr(namespace(x), _ARRAY_FUNCTIONS.get(layer.function, layer.function))
+        return function(x)
+
+
+def align(*arrays: Any) -> tuple[Any, ...]:
+    """Give arrays the same number of axes, new ones in front.
+
+    Raises:
+        ShapeError: they cannot be broadcast.
+    """
+    try:
+        np.broadcast_shapes(*(x.shape for x in arrays))
+    except ValueError:
+        shapes = " and ".join(dims(x.shape) for x in arrays)
+        raise ShapeError(f"{shapes} cannot be broadcast") from None
+    rank = max(x.ndim for x in arrays)
+    return tuple(x.reshape((1,) * (rank - x.ndim) + x.shape) for x in arrays)
+
+
+@lowers(Binary, numpy=True)
+def binary(layer: Binary, weights: Weights, a: Any, b: Any) -> Any:
+    """See :class:`~jaxdnn.layers.arithmetic.Binary`."""
+    del weights
+    xp = namespace(a, b)
+    a, b = align(a, b)
+    with np.errstate(all="ignore"):
+        if layer.function in _COMPOSED:
+            return _COMPOSED[layer.function](xp, a, b)
+        return getattr(xp, _ARRAY_FUNCTIONS.get(layer.function, layer.function))(a, b)
+
+
+def _divide(xp: Any, a: Any, b: Any) -> Any:
+    return xp.divide(a, b) if a.dtype.kind in "fcV" else _truncate_divide(xp, a, b)
+
+
+def _truncate_divide(xp: Any, a: Any, b: Any) -> Any:
+    if a.dtype.kind not in "iu":
+        return xp.trunc(xp.divide(a, b))
+    quotient = xp.floor_divide(a, b)
+    inexact = (quotient * b != a) & ((a < 0) != (b < 0))
+    return quotient + inexact.astype(a.dtype)
+
+
+def _squared_difference(xp: Any, a: Any, b: Any) -> Any:
+    return xp.square(xp.subtract(a, b))
+
+
+def _unless_zero(xp: Any, zero: Any, value: Any) -> Any:
+    return xp.where(zero == 0, xp.zeros_like(value), value)
+
+
+_COMPOSED: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "divide": _divide,
+    "truncate_divide": _truncate_divide,
+    "squared_difference": _squared_difference,
+    "divide_no_nan": lambda xp, a, b: _unless_zero(xp, b, xp.divide(a, b)),
+    "multiply_no_nan": lambda xp, a, b: _unless_zero(xp, b, xp.multiply(a, b)),
+    "xlogy": lambda xp, a, b: _unless_zero(xp, a, a * xp.log(b)),
+    "xlog1py": lambda xp, a, b: _unless_zero(xp, a, a * xp.log1p(b)),
+    "xdivy": lambda xp, a, b: _unless_zero(xp, a, xp.divide(a, b)),
+}
+
+
+@lowers(Select, numpy=True)
+def select(layer: Select, weights: Weights, condition: Any, x: Any, y: Any) -> Any:
+    """See :class:`~jaxdnn.layers.arithmetic.Select`."""
+    del weights
+    xp = namespace(condition, x, y)
+    if layer.rows and condition.ndim == 1:
+        condition = condition.reshape(condition.shape + (1,) * (x.ndim - 1))
+    return xp.where(*align(condition, x, y))
+
+
+@lowers(Cast, numpy=True)
+def cast(layer: Cast, weights: Weights, x: Any) -> Any:
+    """Floating types keep their rounding only: what follows computes in the policy's type."""
+    del weights
+    dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(layer.dtype))
+    xp = namespace(x)
+    if dtype.kind == "b":
+        return x != xp.zeros((), x.dtype)
+    if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(dtype, jnp.integer):
+        x = xp.trunc(x)
+    return x.astype(dtype)
+
+
+@lowers(Accumulate, float32=True, numpy=True)
+def accumulate(layer: Accumulate, weights: Weights, x: Any) -> Any:
+    """Leave one out by shifting."""
+    del weights
+    xp = namespace(x)
+    axis = normalize_axis(layer.axis, x.ndim)
+    y = xp.flip(x, axis) if layer.reverse else x
+    if layer.exclusive:
+        first = xp.full_like(y, 0 if layer.operation == "sum" else 1)
+        keep = tuple(slice(0, 1) if i == axis else slice(None) for i in range(x.ndim))
+        rest = tuple(slice(0, -1) if i == axis else slice(None) for i in range(x.ndim))
+        y = xp.concatenate([first[keep], y[rest]], axis=axis)
+    function = xp.cumsum if layer.operation == "sum" else xp.cumprod
+    y = function(y, axis=axis).astype(x.dtype)
+    return xp.flip(y, axis) if layer.reverse else y
+
+
+@lowers(Einsum)
+def einsum(layer: Einsum, weights: Weights, *inputs: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.arithmetic.Einsum`."""
+    del weights
+    return jnp.einsum(layer.equation, *inputs)
