@@ -68,6 +68,8 @@ def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[s
         if name in path:
             circle = [*path][[*path].index(name) :]
             raise GraphError(f"nodes read each other in a circle: {' -> '.join([*circle[::-1], circle[-1]])}")
+        if name not in nodes:
+            raise GraphError(f"an output is to be {name!r}, which no node produces")
         node = nodes[name]
         path[name] = None
         stack.append((name, True))
