@@ -22,7 +22,7 @@ demo: $(VENV)/.base
 	$(BIN)/python examples/digit_detector/demo.py
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -15,7 +15,6 @@ import numpy as np
 from jaxdnn.errors import InputError, located
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
-from jaxdnn.layers.base import Shape
 from jaxdnn.lowering import Inferred, Program, Spec, infer, infer_open
 from jaxdnn.lowering.infer import stored_shapes
 from jaxdnn.lowering.padded import trim
@@ -98,7 +97,7 @@ class Net:
         verify(model.graph)
         program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
         stored = stored_shapes(model.params)
-        expected: Mapping[str, Shape] = stored
+        expected: Mapping[str, tuple[int, ...]] = stored
         if not (
             (model.checked and stored.keys() >= _references(model.graph))
             or (model.open_shapes and (program.static_inputs or _has_open_inputs(model.graph)))
