@@ -73,6 +73,10 @@ class Builder:
         self._nodes.append(Node(name, layer, inputs, outputs, dict(params or {}), self.origin))
         return outputs
 
+    def unused_value(self, name: str) -> str:
+        """Return a name for a value of no node, which no other value gets; a number is appended if it is taken."""
+        return _unused(name, self._value_names)
+
     def param(
         self, owner: str, slot: str, array: np.ndarray | None = None, initializer: Initializer | None = None
     ) -> str:

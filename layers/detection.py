@@ -19,7 +19,8 @@ class PriorBox(Layer):
     """The boxes that a single-shot detector starts from: the same few around the centre of each cell.
 
     Inputs: a feature map (batch, channels, rows, columns), whose elements are the cells, and the image
-    (batch, channels, height, width). Only their shapes matter, so that the result is a constant.
+    (batch, channels, height, width), or both with their channels last. Only their shapes matter, so that the
+    result is a constant.
 
     The cell in row i and column j has its centre at ``x = (j + offset) * step[0]``,
     ``y = (i + offset) * step[1]``. Each of its boxes is the corners x1, y1, x2, y2, relative to the image.
@@ -34,6 +35,7 @@ class PriorBox(Layer):
         image: width and height of the image in pixels; None: those of the second input.
         offset: where in its cell the centre lies, 0 (left, top) to 1.
         clip: whether the boxes are cut off at the image's border.
+        channels_last: where the inputs have their channels.
     """
 
     sizes: tuple[Pair, ...]
@@ -42,6 +44,7 @@ class PriorBox(Layer):
     image: Pair | None = None
     offset: float = 0.5
     clip: bool = False
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         require(bool(self.sizes), "sizes is empty: there must be at least one box per cell")
@@ -76,7 +79,8 @@ class DetectionOutput(Layer):
     best of all classes remain.
 
     Output: (1, 1, detections, 7), each row ``image, class, score, x1, y1, x2, y2``, by image, then class,
-    then falling score. Where no image has a detection there is one row ``image, -1, -1, …`` for each.
+    then falling score (without class if not ``group_classes``). Where no image has a detection there is one row
+    ``image, -1, -1, …`` for each.
 
     Attributes:
         classes: how many, background included.
@@ -91,6 +95,7 @@ class DetectionOutput(Layer):
         eta: factor of the adaptive threshold.
         top_k: candidates per class, None: all.
         keep_top_k: detections per image, None: all.
+        group_classes: whether an image's detections of one class follow each other.
     """
 
     classes: int
@@ -105,6 +110,7 @@ class DetectionOutput(Layer):
     eta: float = 1.0
     top_k: int | None = None
     keep_top_k: int | None = None
+    group_classes: bool = True
 
     def __post_init__(self) -> None:
         require_at_least(1, classes=self.classes)

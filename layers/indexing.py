@@ -127,10 +127,11 @@ class TopK(Layer):
 class Stitch(Movement):
     """Rows of several arrays, dealt out to places of one.
 
-    Inputs: for each array its places, then the arrays. Places are integers of any shape, known while the program is
-    traced; an array has the axes of its places, then those of a row. Where places repeat the last row stays.
+    Inputs: for each array its places, then the arrays. Places are integers of any shape; an array has the axes of its
+    places, then those of a row. Where places repeat the last row stays.
 
-    Output: (largest place + 1, *row). A place that nothing goes to is zero.
+    Output: (largest place + 1, *row). A place that nothing goes to is zero. Where places depend on the data,
+    negative ones are none, and no place may exceed the number of rows.
     """
 
 

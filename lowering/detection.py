@@ -24,8 +24,9 @@ def prior_box(
     """Compute on the host, so that the boxes are constants of the program."""
     del weights
     _require_planes(features, image)
-    rows, columns = features.shape[2:]
-    width, height = layer.image or (image.shape[3], image.shape[2])
+    first = 1 if layer.channels_last else 2
+    rows, columns = features.shape[first : first + 2]
+    width, height = layer.image or image.shape[first : first + 2][::-1]
     step_x, step_y = layer.step or (width / columns, height / rows)
     x = (np.arange(columns) + layer.offset) * step_x
     y = (np.arange(rows) + layer.offset) * step_y
@@ -167,10 +168,13 @@ def _detect(layer: DetectionOutput, boxes: jax.Array, scores: jax.Array) -> tupl
     label = np.repeat(_objects(layer), candidates).reshape(-1, 1)
     rows = jnp.concatenate([jnp.asarray(label, found.dtype), found.reshape(-1, 5)], axis=1)
     kept = kept.ravel()
-    if layer.keep_top_k is None or layer.keep_top_k >= len(rows):
+    limit = len(rows) if layer.keep_top_k is None else min(layer.keep_top_k, len(rows))
+    if layer.group_classes and limit == len(rows):
         return rows, kept
-    chosen, count = best(rows[:, 1], kept, layer.keep_top_k)
-    valid = jnp.arange(layer.keep_top_k) < count
+    chosen, count = best(rows[:, 1], kept, limit)
+    valid = jnp.arange(limit) < count
+    if not layer.group_classes:
+        return rows[chosen], valid
     # Sorted positions bring back the order of classes; those that are not valid go to the end.
     order = jnp.sort(jnp.where(valid, chosen, len(rows)))
     return jnp.take(rows, order, axis=0, mode="clip"), valid

@@ -24,6 +24,7 @@ from jaxdnn.layers.indexing import (
     Window,
 )
 from jaxdnn.lowering.namespace import namespace
+from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
@@ -185,18 +186,33 @@ def stitch(layer: Stitch, weights: Weights, *inputs: Any) -> Any:
     """Find for each place the last row that goes there, then gather."""
     del layer, weights
     count = len(inputs) // 2
-    places, arrays = [_known("places", value) for value in inputs[:count]], inputs[count:]
+    places, arrays = inputs[:count], inputs[count:]
     xp = namespace(*arrays)
     rows = []
     for where, array in zip(places, arrays, strict=True):
         if array.shape[: where.ndim] != where.shape:
             raise ShapeError(f"places {dims(where.shape)} do not fit an array of {dims(array.shape)}")
         rows.append(array.reshape(where.size, *array.shape[where.ndim :]))
+    if not all(isinstance(where, np.ndarray) for where in places):
+        return _stitch_by_data(places, rows)
     flat = np.concatenate([where.reshape(-1) for where in places])
     zero = xp.zeros((1, *rows[0].shape[1:]), rows[0].dtype)
     source = np.full(flat.max(initial=-1) + 1, len(flat), np.int32)
     source[flat] = np.arange(len(flat), dtype=np.int32)
     return xp.take(xp.concatenate([*rows, zero]), source, axis=0)
+
+
+def _stitch_by_data(places: tuple[Any, ...], rows: list[Any]) -> Padded:
+    """Write one array after the other, so that the last row that goes to a place stays."""
+    size = sum(len(array) for array in rows)
+    y = jnp.zeros((size, *rows[0].shape[1:]), rows[0].dtype)
+    largest = jnp.int32(-1)
+    for where, array in zip(places, rows, strict=True):
+        flat = jnp.asarray(where, jnp.int32).reshape(-1)
+        # A negative place would count from the end; one behind the end is dropped.
+        y = y.at[jnp.where(flat < 0, size, flat)].set(jnp.asarray(array), mode="drop")
+        largest = jnp.maximum(largest, jnp.max(flat, initial=-1))
+    return Padded(y, largest + 1, axis=0)
 
 
 @lowers(SegmentSum, float32=True, numpy=True, known=lambda layer, count: (1,))

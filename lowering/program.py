@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -52,7 +54,14 @@ class Program:
         if isinstance(node.layer, Custom):
             function = self.custom_layers.get(node.layer.type)
             return None if function is None else Lowering(_call_custom(function))
-        return LOWERINGS[type(node.layer)]
+        lowering = LOWERINGS[type(node.layer)]
+        if not lowering.nested:
+            return lowering
+        graphs = tuple(
+            Nested(Program(graph, policy=self.policy, custom_layers=self.custom_layers))
+            for graph in node.layer.graphs  # type: ignore[attr-defined]
+        )
+        return replace(lowering, function=partial(lowering.function, graphs=graphs))
 
     def __call__(
         self, params: Params, inputs: Mapping[str, Any], outputs: Iterable[str] | None = None
@@ -129,17 +138,28 @@ class Program:
         for name, value in inputs.items():
             fixed = name in self.static_inputs and isinstance(value, np.ndarray)
             known[name] = narrow(value) if fixed else jnp.asarray(value)
+        arrays = self.interpret(lambda node: self._weights(node, params), known, wanted)
+        return {name: self._cast(array, self.policy.output) for name, array in arrays.items()}
+
+    def interpret(
+        self,
+        weights_of: Callable[[Node], Mapping[str, Any]],
+        known: dict[str, Any],
+        wanted: tuple[str, ...],
+    ) -> dict[str, Any]:
+        """Compute values from known ones, which are taken as they are, in the policy's types."""
         with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
-            for node in self._needed(wanted):
+            for node in self.needed(wanted):
                 missing = [name for name in node.inputs if name not in known]
                 if missing:
                     raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
                 arguments = tuple(known[name] for name in node.inputs)
-                results = self.run(node, self._weights(node, params), arguments)
+                results = self.run(node, weights_of(node), arguments)
                 known.update(zip(node.outputs, results, strict=True))
-        return {name: self._cast(known[name], self.policy.output) for name in wanted}
+        return {name: known[name] for name in wanted}
 
-    def _needed(self, wanted: tuple[str, ...]) -> list[Node]:
+    def needed(self, wanted: Iterable[str]) -> list[Node]:
+        """Return the nodes that these values need, in order."""
         alive = set(wanted)
         needed = []
         for node in reversed(self.graph.nodes):
@@ -197,6 +217,37 @@ class Program:
         if value.dtype == dtype or not jnp.issubdtype(value.dtype, jnp.floating):
             return value
         return value.astype(dtype)
+
+
+class Nested:
+    """A program inside a layer: an :class:`~jaxdnn.lowering.registry.Interpreter`."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._inputs = tuple(value.name for value in program.graph.inputs)
+
+    def __call__(
+        self, weights: Mapping[str, Any], inputs: tuple[Any, ...], outputs: tuple[int, ...] | None = None
+    ) -> tuple[Any, ...]:
+        """See :class:`~jaxdnn.lowering.registry.Interpreter`."""
+
+        def weights_of(node: Node) -> dict[str, Any]:
+            return {slot: weights[reference] for slot, reference in node.params.items()}
+
+        names = self._names(outputs)
+        known = dict(zip(self._inputs, inputs, strict=True))
+        values = self._program.interpret(weights_of, known, names)
+        return tuple(values[name] for name in names)
+
+    def reads(self, outputs: tuple[int, ...]) -> set[int]:
+        """See :class:`~jaxdnn.lowering.registry.Interpreter`."""
+        names = self._names(outputs)
+        read = {name for node in self._program.needed(names) for name in node.inputs}.union(names)
+        return {index for index, name in enumerate(self._inputs) if name in read}
+
+    def _names(self, outputs: tuple[int, ...] | None) -> tuple[str, ...]:
+        names = self._program.graph.outputs
+        return names if outputs is None else tuple(names[index] for index in outputs)
 
 
 def place(node: Node) -> dict[str, Any]:

@@ -37,6 +37,10 @@ class Attributes:
         """Whether the node states the attribute."""
         return name in self._stated
 
+    def is_list(self, name: str) -> bool:
+        """Whether the attribute is a list or a tensor, not a single value."""
+        return isinstance(self._stated.get(name), list | Tensor)
+
     def integer(self, name: str, default: int | None = None) -> int:
         """Return a whole number."""
         return self._get(name, int, "a whole number", default)

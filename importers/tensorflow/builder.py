@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jaxdnn.errors import GraphError
 from jaxdnn.importers.builder import Builder
 from jaxdnn.importers.tensorflow.graphdef import FunctionDef
 from jaxdnn.importers.tensorflow.registry import NodeSource
-from jaxdnn.ir import Model, Source
+from jaxdnn.ir import Graph, Model, Node, Source, Value, split_reference
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.late import Late, with_attributes
+
+MAX_DEPTH = 12
+"""How deep branches and loops may lie in each other: while a program is traced each level takes many calls."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A graph that a layer computes, before it is known what else that layer is fed.
+
+    Attributes:
+        name: what it is called.
+        arguments: names of the inputs that the layer gives it.
+        results: names of its outputs; one may occur twice, or be an argument or a value from around it.
+        nodes: in order.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    results: tuple[str, ...]
+    nodes: tuple[Node, ...]
+
+    @property
+    def captured(self) -> tuple[str, ...]:
+        """The values from around it that it reads."""
+        own = {*self.arguments, *(value for node in self.nodes for value in node.outputs)}
+        read = (*(value for node in self.nodes for value in node.inputs), *self.results)
+        return tuple(dict.fromkeys(value for value in read if value not in own))
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """References of the parameters of its nodes."""
+        return tuple(dict.fromkeys(reference for node in self.nodes for reference in node.params.values()))
+
+    def graph(self, captured: tuple[str, ...]) -> Graph:
+        """Return the graph, which is fed its arguments and then these values."""
+        inputs = tuple(map(Value, (*self.arguments, *captured)))
+        return Graph(self.name, inputs, self.results, self.nodes)
 
 
 class TensorFlowBuilder(Builder):
@@ -30,6 +68,7 @@ class TensorFlowBuilder(Builder):
         self.functions = functions
         self.calls: tuple[str, ...] = ()
         self.producer = producer
+        self._depth = 0
         self._constants: dict[str, np.ndarray] = {}
         self._owners: dict[str, str] = {}
         self._layouts: dict[tuple[str, str], str] = {}
@@ -122,18 +161,54 @@ class TensorFlowBuilder(Builder):
             owner = f"{owner}@{layout}"
         return self.param(owner, slot, convert(array) if convert else array)
 
+    def part(self, name: str, count: int, fill: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Part:
+        """Build a graph that a layer computes.
+
+        Args:
+            name: what it is called.
+            count: how many arguments it takes.
+            fill: adds its nodes, which may read values from around it, and returns its results.
+
+        Raises:
+            GraphError: it lies deeper than :data:`MAX_DEPTH` in others.
+        """
+        if self._depth == MAX_DEPTH:
+            raise GraphError(f"branches and loops lie more than {MAX_DEPTH} deep in each other")
+        arguments = tuple(self.unused_value(f"{name}@{index}") for index in range(count))
+        around, self._nodes = self._nodes, []
+        self._depth += 1
+        try:
+            results = fill(arguments)
+            nodes = tuple(_alive(self._nodes, results))
+        finally:
+            self._nodes = around
+            self._depth -= 1
+        return Part(name, arguments, results, nodes)
+
+    def stored_shape(self, reference: str) -> tuple[int, ...]:
+        """Return the shape of a parameter."""
+        owner, slot = split_reference(reference)
+        return self._params[owner][slot].shape
+
     def finish(
         self, name: str, outputs: tuple[str, ...], aliases: Mapping[str, str], source: Source
     ) -> Model:
         """Return the model without the nodes that no output needs (constants that became parameters)."""
         model = self.model(name, outputs, source)
-        alive = {aliases.get(output, output) for output in outputs}
-        nodes = []
-        for node in reversed(model.graph.nodes):
-            if not alive.isdisjoint(node.outputs):
-                alive.update(node.inputs)
-                nodes.append(node)
-        values = alive.union(*(node.outputs for node in nodes), (value.name for value in model.graph.inputs))
+        nodes = _alive(model.graph.nodes, [aliases.get(output, output) for output in outputs])
+        values = {value for node in nodes for value in (*node.inputs, *node.outputs)}
+        values.update(value.name for value in model.graph.inputs)
         known = {alias: value for alias, value in aliases.items() if value in values}
-        graph = replace(model.graph, nodes=tuple(reversed(nodes)), aliases=known)
+        graph = replace(model.graph, nodes=tuple(nodes), aliases=known)
         return replace(model, graph=graph, open_shapes=True)
+
+
+def _alive(nodes: Iterable[Node], results: Iterable[str]) -> list[Node]:
+    """Return the nodes that the results need."""
+    alive = set(results)
+    kept = []
+    for node in reversed(tuple(nodes)):
+        if not alive.isdisjoint(node.outputs):
+            alive.update(node.inputs)
+            kept.append(node)
+    return kept[::-1]

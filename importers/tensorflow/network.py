@@ -13,9 +13,11 @@ from jaxdnn.importers.tensorflow.binary import read_binary
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.graphdef import GraphDef, NodeDef, TensorShape
 from jaxdnn.importers.tensorflow.order import Reference, data_inputs, needed
+from jaxdnn.importers.tensorflow.postprocessor import recognize
 from jaxdnn.importers.tensorflow.scope import Scope
 from jaxdnn.importers.tensorflow.tensors import NAMES, DType
 from jaxdnn.importers.tensorflow.text import read_text as parse_text
+from jaxdnn.importers.tensorflow.textgraph import translate
 from jaxdnn.ir import Model, Source
 
 _NO_RESULT = frozenset(
@@ -25,6 +27,9 @@ _NO_RESULT = frozenset(
     )
 )
 _VARIABLES = frozenset(("Variable", "VariableV2", "VarHandleOp", "VarIsInitializedOp", "TemporaryVariable"))
+_SOURCES = frozenset(("Const", "Identity", "Dequantize", "Cast", "Bitcast"))
+"""What a text graph may take from its binary file: weights, however they are stored."""
+
 _INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
@@ -62,7 +67,7 @@ def _merge(graphs: list[tuple[str, GraphDef]]) -> GraphDef:
     """Join a text graph and the binary one that holds its weights.
 
     The text's nodes are the graph. A constant is the binary file's of the same name, if there is one; constants
-    and identities that only the binary file has may be read by name.
+    other pure sources that only the binary file has may be read by name.
     """
     if len(graphs) == 1:
         return graphs[0][1]
@@ -78,16 +83,30 @@ def _merge(graphs: list[tuple[str, GraphDef]]) -> GraphDef:
         replace(stored[node.name], line=node.line) if node.op == "Const" and node.name in stored else node
         for node in text.nodes
     ]
-    nodes += [node for node in binary.nodes if node.op in ("Const", "Identity") and node.name not in own]
+    nodes += _read_only_there(nodes, [node for node in binary.nodes if node.name not in own])
     functions = {**binary.functions, **text.functions}
-    return GraphDef(tuple(nodes), functions, text.producer or binary.producer)
+    return GraphDef(translate(tuple(nodes)), functions, text.producer or binary.producer)
+
+
+def _read_only_there(nodes: list[NodeDef], others: list[NodeDef]) -> list[NodeDef]:
+    """Return the binary file's sources that the text graph's nodes read, and what those read."""
+    sources = {node.name: node for node in others if node.op in _SOURCES}
+    found: dict[str, NodeDef] = {}
+    pending = list(nodes)
+    while pending:
+        for text in data_inputs(pending.pop()):
+            name = Reference.parse(text).node
+            if name in sources and name not in found:
+                found[name] = sources[name]
+                pending.append(sources[name])
+    return list(found.values())
 
 
 def _import(
     graph: GraphDef, paths: list[str], inputs: Iterable[str] | None, outputs: Iterable[str] | None
 ) -> Model:
     builder = TensorFlowBuilder(graph.functions, graph.producer)
-    scope = Scope(builder, graph.nodes)
+    scope = Scope(builder, recognize(graph.nodes))
     ends = _guessed_outputs(graph) if outputs is None else tuple(outputs)
     for name in (*ends, *(inputs or ())):
         if Reference.parse(name).node not in scope.nodes:

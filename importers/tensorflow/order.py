@@ -33,6 +33,11 @@ class Reference:
             return cls(node, int(rest[-1]), rest[0] if len(rest) == 2 else "")
         return cls(node, 0, rest[0]) if len(rest) == 1 else cls(text)
 
+    @property
+    def text(self) -> str:
+        """What :meth:`parse` reads as this."""
+        return ":".join((self.node, *([self.argument] if self.argument else []), str(self.port)))
+
 
 def data_inputs(node: NodeDef) -> tuple[str, ...]:
     """Return a node's inputs without the control inputs."""

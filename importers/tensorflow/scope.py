@@ -5,13 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 
-from jaxdnn.errors import GraphError, JaxdnnWarning, located, some
+from jaxdnn.errors import GraphError, InputError, JaxdnnWarning, located, some
 from jaxdnn.importers.tensorflow.attributes import Attributes
+from jaxdnn.importers.tensorflow.branches import lift_branches
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
+from jaxdnn.importers.tensorflow.extract import reachable
 from jaxdnn.importers.tensorflow.graphdef import Argument, FunctionDef, NodeDef
+from jaxdnn.importers.tensorflow.loops import MERGES, lift_loops
 from jaxdnn.importers.tensorflow.order import Reference, data_inputs, needed
 from jaxdnn.importers.tensorflow.registry import RULES, NodeSource
 from jaxdnn.layers.custom import Custom
+
+MAX_CALLS = 64
+"""How deep functions may call each other."""
 
 
 class Scope:
@@ -44,10 +50,24 @@ class Scope:
         """Import what the named outputs of nodes need, and return their values."""
         wanted = [Reference.parse(text) for text in references]
         ends = [reference.node for reference in wanted]
+        self._lift(ends)
         ports = _ports(self.nodes.values(), wanted)
         for node in needed(self.nodes, ends, self.values):
             self._import(node, ports.get(node.name, 0) + 1)
         return tuple(self.read(reference) for reference in wanted)
+
+    def _lift(self, ends: list[str]) -> None:
+        """Turn TensorFlow 1's loops and branches into calls of functions."""
+        alive = reachable(self.nodes, ends, self.values)
+        if not any(self.nodes[name].op in MERGES for name in alive):
+            return
+        nodes, loops = lift_loops(self.nodes, alive, self.values)
+        for name in ends:
+            if name not in nodes and name not in self.values:
+                raise InputError(f"{name!r} lies inside of a loop and has no value behind it")
+        nodes, branches = lift_branches(nodes, ends, self.values)
+        self.nodes = dict(nodes)
+        self.builder.functions = {**self.builder.functions, **loops, **branches}
 
     def read(self, reference: Reference) -> str:
         """Return the value that a reference means.
@@ -111,6 +131,8 @@ def call(b: TensorFlowBuilder, name: str, arguments: tuple[str, ...], place: str
         raise GraphError(f"function {name!r} is not in the graph's library: {known}")
     if name in b.calls:
         raise GraphError(f"function {name!r} calls itself without a bound: {' -> '.join([*b.calls, name])}")
+    if len(b.calls) == MAX_CALLS:
+        raise GraphError(f"functions call each other more than {MAX_CALLS} deep, down to {name!r}")
     function = b.functions[name]
     scope = Scope(b, function.nodes, _bind(function, arguments), f"{place}/")
     calls, b.calls = b.calls, (*b.calls, name)

@@ -28,7 +28,9 @@ def fused_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> 
     x, scale, bias, mean, variance = inputs
     axis = -1 if channels_last(node) else 1
     epsilon = node.attributes.number("epsilon", 1e-4)
-    if node.attributes.boolean("is_training", True):
+    given = b.constant(mean)
+    # Text graphs leave the attribute out; but who gives statistics wants them used.
+    if node.attributes.boolean("is_training", given is None or given.size == 0):
         warnings.warn(
             f"{node.name!r} ({node.op}): is_training is set, so it normalises by the statistics of the batch at "
             "hand; the graph was frozen for training",

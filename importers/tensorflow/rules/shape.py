@@ -64,7 +64,9 @@ def reshape(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
             return (b.const(node, array.reshape(sizes.tolist()), like=inputs[0]),)
         except (TypeError, ValueError):
             raise LayerError(f"{dims(array.shape)} cannot become {sizes.tolist()}") from None
-    return b.late(node, Reshape(shape=(), zero_copies=False), inputs[:1], shape=inputs[1])
+    # TensorFlow itself has no use for a zero beside a -1; in a text graph it copies.
+    copies = sizes is not None and {0, -1}.issubset(sizes.ravel().tolist())
+    return b.late(node, Reshape(shape=(), zero_copies=copies), inputs[:1], shape=inputs[1])
 
 
 @rules("ExpandDims", inputs=2)

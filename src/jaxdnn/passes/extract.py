@@ -55,4 +55,6 @@ def extract(
         )
     if inputs is None:
         starts = tuple(value for value in starts if value.name in needed)
-    return replace(result, graph=replace(result.graph, inputs=starts))
+        produced -= fed - needed
+    kept = {alias: name for alias, name in result.graph.aliases.items() if name in produced}
+    return replace(result, graph=replace(result.graph, inputs=starts, aliases=kept))

@@ -1,0 +1,159 @@
+"""How branches and loops compute: at once where they are known while the program is traced, else as XLA's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import dims
+from jaxdnn.layers.control import Branch, While
+from jaxdnn.lowering.registry import Interpreter, lowers
+
+UNROLLED = 16
+"""A loop of at most this many rounds is unrolled, so that what it counts stays known."""
+UNROLLED_AT_MOST = 1024
+"""A loop of at most this many rounds is unrolled if a variable changes its shape."""
+_COUNTED_AT_MOST = 1 << 16
+
+State = tuple[Any, ...]
+
+
+@lowers(Branch, numpy=True, nested=True)
+def branch(
+    layer: Branch, weights: Mapping[str, jax.Array], index: Any, *inputs: Any, graphs: tuple[Interpreter, ...]
+) -> State:
+    """Run one branch if its number is known, else choose while running."""
+    del layer
+    if index.ndim:
+        raise ShapeError(f"the branch is chosen by one number, not by {dims(index.shape)}")
+    last = len(graphs) - 1
+    if isinstance(index, np.ndarray):
+        chosen = int(index)
+        return graphs[chosen if 0 <= chosen <= last else last](weights, inputs)
+    index = index.astype(jnp.int32)
+    index = jnp.where((index < 0) | (index > last), last, index)
+
+    def run(graph: Interpreter) -> Callable[[], State]:
+        return lambda: tuple(jnp.asarray(value) for value in graph(weights, inputs))
+
+    try:
+        chosen_results: State = jax.lax.switch(index, [run(graph) for graph in graphs])
+    except TypeError:
+        _compare([jax.eval_shape(run(graph)) for graph in graphs])
+        raise
+    return chosen_results
+
+
+def _compare(results: list[State]) -> None:
+    for number, result in enumerate(results):
+        for one, other in zip(results[0], result, strict=True):
+            if (one.shape, one.dtype) != (other.shape, other.dtype):
+                raise ShapeError(f"branch 0 gives {_spec(one)}, branch {number} gives {_spec(other)}")
+
+
+@lowers(While, numpy=True, nested=True)
+def while_(
+    layer: While, weights: Mapping[str, jax.Array], *inputs: Any, graphs: tuple[Interpreter, ...]
+) -> State:
+    """Unroll a short loop; one whose rounds are known, or not, is XLA's."""
+    condition, body = graphs
+    count = len(layer.body.outputs)
+    state, fixed = inputs[:count], inputs[count:]
+    rounds = _rounds(condition, body, weights, state, fixed)
+
+    def step(state: State) -> State:
+        return tuple(jnp.asarray(value) for value in body(weights, (*state, *fixed)))
+
+    def unrolled(state: State) -> State:
+        for _ in range(rounds or 0):
+            state = body(weights, (*state, *fixed))
+        return state
+
+    def goes_on(state: State) -> Any:
+        return jnp.asarray(condition(weights, (*state, *fixed))[0]).reshape(()).astype(bool)
+
+    if rounds is not None and rounds <= UNROLLED:
+        return unrolled(state)
+
+    def looped(state: State) -> State:
+        if rounds is not None:
+            ended: State = jax.lax.fori_loop(0, rounds, lambda _, state: step(state), state)
+            return ended
+        return jax.lax.while_loop(goes_on, step, state)
+
+    begun = tuple(map(jnp.asarray, state))
+    if all(value.size for value in begun):
+        # Finding shapes first would trace the body twice, and what lies d loops deep 2^d times.
+        try:
+            return looped(begun)
+        except TypeError:
+            pass
+    changed, begun = _begin(step, begun)
+    if changed and rounds is not None and rounds <= UNROLLED_AT_MOST:
+        return unrolled(state)
+    if changed:
+        raise ShapeError(changed)
+    return looped(begun)
+
+
+def _begin(step: Callable[[State], State], state: State) -> tuple[str, State]:
+    """Give variables without elements the shape that the body gives them.
+
+    Returns:
+        what is wrong with a variable that changes all the same, or "", and the first values.
+    """
+    for _ in range(len(state) + 1):
+        after = jax.eval_shape(step, state)
+        begun = tuple(
+            jnp.zeros(new.shape, new.dtype) if old.size == 0 and new.shape != old.shape else old
+            for old, new in zip(state, after, strict=True)
+        )
+        if all(new is old for new, old in zip(begun, state, strict=True)):
+            break
+        state = begun
+    for number, (old, new) in enumerate(zip(state, after, strict=True)):
+        if (old.shape, old.dtype) != (new.shape, new.dtype):
+            return f"variable {number} is {_spec(old)} before a round and {_spec(new)} after it", state
+    return "", state
+
+
+def _rounds(
+    condition: Interpreter,
+    body: Interpreter,
+    weights: Mapping[str, jax.Array],
+    state: State,
+    fixed: State,
+) -> int | None:
+    """Count the rounds if the condition depends on known values alone: nothing else is computed."""
+    count = len(state)
+    needed = condition.reads((0,))
+    while True:
+        variables = tuple(sorted(index for index in needed if index < count))
+        more = needed | body.reads(variables)
+        if more == needed:
+            break
+        needed = more
+    if not all(isinstance((*state, *fixed)[index], np.ndarray) for index in needed):
+        return None
+    values = [*state, *fixed]
+    for rounds in range(_COUNTED_AT_MOST):
+        (goes_on,) = condition(weights, tuple(values))
+        if not isinstance(goes_on, np.ndarray):
+            return None
+        if not goes_on.all():
+            return rounds
+        results = body(weights, tuple(values), variables)
+        for index, value in zip(variables, results, strict=True):
+            values[index] = value
+        if not all(isinstance(value, np.ndarray) for value in results):
+            return None
+    return None
+
+
+def _spec(value: Any) -> str:
+    return f"{value.dtype} {dims(value.shape)}"

@@ -1,0 +1,206 @@
+"""How lists compute: as arrays that are updated by functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import dims
+from jaxdnn.layers.lists import (
+    ListGet,
+    ListJoin,
+    ListPop,
+    ListPush,
+    ListReserve,
+    ListResize,
+    ListScatter,
+    ListSet,
+    ListShape,
+    ListSplit,
+)
+from jaxdnn.lowering.namespace import namespace
+from jaxdnn.lowering.registry import lowers
+
+Weights = Mapping[str, jax.Array]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Ragged:
+    """A list whose elements have different shapes. It can be written to, read and joined where numbers are known."""
+
+    elements: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of elements; they are as if without elements of their own."""
+        return len(self.elements), 0
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of that shape."""
+        return 2
+
+    @property
+    def dtype(self) -> Any:
+        """The elements' type."""
+        return self.elements[0].dtype
+
+    def astype(self, dtype: Any) -> Ragged:
+        """Return the elements in another type."""
+        return Ragged(tuple(element.astype(dtype) for element in self.elements))
+
+
+@lowers(ListReserve, numpy=True)
+def reserve(layer: ListReserve, weights: Weights) -> np.ndarray:
+    """Zeros of which all know; XLA gets them once they are set."""
+    del weights
+    unknown = any(size < 0 for size in layer.shape)
+    return np.zeros((layer.count, 0) if unknown else (layer.count, *layer.shape), layer.dtype)
+
+
+@lowers(ListSet, numpy=True)
+def set_(layer: ListSet, weights: Weights, x: Any, index: Any, value: Any) -> Any:
+    """See :class:`~jaxdnn.layers.lists.ListSet`."""
+    del layer, weights
+    index = index.reshape(())
+    if isinstance(index, np.ndarray) and int(index) >= x.shape[0]:
+        x = _resized(_dense(x), int(index) + 1)
+    ragged = isinstance(x, Ragged) or (x.size and x.shape[1:] != value.shape)
+    if ragged and isinstance(index, np.ndarray):
+        elements = list(x.elements if isinstance(x, Ragged) else x)
+        elements[int(index)] = value
+        return Ragged(tuple(elements))
+    return _replaced(_of_elements(_dense(x), value.shape), index, value)
+
+
+@lowers(ListGet, numpy=True)
+def get(layer: ListGet, weights: Weights, x: Any, index: Any) -> Any:
+    """See :class:`~jaxdnn.layers.lists.ListGet`."""
+    del layer, weights
+    index = index.reshape(())
+    if isinstance(index, np.ndarray):
+        _require_inside(int(index), x)
+        return (x.elements if isinstance(x, Ragged) else x)[int(index)]
+    if not x.shape[0]:
+        raise ShapeError("the list has no elements")
+    return jax.lax.dynamic_index_in_dim(jnp.asarray(_dense(x)), index, keepdims=False)
+
+
+@lowers(ListScatter, numpy=True)
+def scatter(layer: ListScatter, weights: Weights, x: Any, indices: Any, values: Any) -> Any:
+    """See :class:`~jaxdnn.layers.lists.ListScatter`."""
+    del layer, weights
+    if indices.ndim != 1 or indices.shape[0] != values.shape[0]:
+        raise ShapeError(f"{dims(indices.shape)} numbers are given for {values.shape[0]} elements")
+    x = _dense(x)
+    if isinstance(indices, np.ndarray):
+        if indices.size and int(indices.max()) >= x.shape[0]:
+            x = _resized(x, int(indices.max()) + 1)
+        if np.array_equal(indices, np.arange(x.shape[0])):
+            return values
+    return _replaced(_of_elements(x, values.shape[1:]), indices, values)
+
+
+@lowers(ListResize, numpy=True)
+def resize(layer: ListResize, weights: Weights, x: Any) -> Any:
+    """See :class:`~jaxdnn.layers.lists.ListResize`."""
+    del weights
+    return _resized(_dense(x), layer.count)
+
+
+@lowers(ListJoin, numpy=True)
+def join(layer: ListJoin, weights: Weights, x: Any) -> tuple[Any, np.ndarray]:
+    """See :class:`~jaxdnn.layers.lists.ListJoin`."""
+    del layer, weights
+    if isinstance(x, Ragged):
+        if not all(element.ndim for element in x.elements):
+            raise ShapeError("scalars cannot be joined along an axis")
+        lengths = np.asarray([element.shape[0] for element in x.elements], np.int32)
+        return namespace(*x.elements).concatenate(x.elements), lengths
+    if x.ndim < 2:
+        raise ShapeError("scalars cannot be joined along an axis")
+    count, size, *rest = x.shape
+    return x.reshape((count * size, *rest)), np.full(count, size, np.int32)
+
+
+@lowers(ListSplit, numpy=True)
+def split(layer: ListSplit, weights: Weights, x: Any) -> Any:
+    """See :class:`~jaxdnn.layers.lists.ListSplit`."""
+    del weights
+    lengths = layer.lengths
+    if not x.ndim or sum(lengths) != x.shape[0]:
+        raise ShapeError(f"parts of {sum(lengths)} in all are wanted of {dims(x.shape)}")
+    if len(set(lengths)) > 1:
+        ends = np.cumsum(lengths).tolist()
+        return Ragged(tuple(x[end - size : end] for end, size in zip(ends, lengths, strict=True)))
+    return x.reshape((len(lengths), lengths[0] if lengths else 0, *x.shape[1:]))
+
+
+@lowers(ListPush, numpy=True)
+def push(layer: ListPush, weights: Weights, x: Any, value: Any) -> Any:
+    """See :class:`~jaxdnn.layers.lists.ListPush`."""
+    del layer, weights
+    x = _of_elements(_dense(x), value.shape)
+    return namespace(x, value).concatenate([x, value[None].astype(x.dtype)])
+
+
+@lowers(ListPop, numpy=True)
+def pop(layer: ListPop, weights: Weights, x: Any) -> tuple[Any, Any]:
+    """See :class:`~jaxdnn.layers.lists.ListPop`."""
+    del layer, weights
+    x = _dense(x)
+    _require_inside(0, x)
+    return x[:-1], x[-1]
+
+
+@lowers(ListShape, numpy=True)
+def shape_of(layer: ListShape, weights: Weights, x: Any) -> np.ndarray:
+    """See :class:`~jaxdnn.layers.lists.ListShape`."""
+    del weights
+    if layer.what == "element":
+        x = _dense(x)
+    return np.asarray(x.shape[0] if layer.what == "count" else x.shape[1:], np.int32)
+
+
+def _dense(x: Any) -> Any:
+    if isinstance(x, Ragged):
+        shapes = ", ".join(dims(element.shape) for element in x.elements)
+        raise ShapeError(f"the list has elements of different shapes: {shapes}")
+    return x
+
+
+def _of_elements(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return the list with elements of this shape, which it takes on if it has none yet."""
+    if x.shape[1:] == shape:
+        return x
+    if math.prod(x.shape[1:]) and x.shape[0]:
+        raise ShapeError(f"the list has elements of {dims(x.shape[1:])}, not of {dims(shape)}")
+    return np.zeros((x.shape[0], *shape), x.dtype)
+
+
+def _resized(x: Any, count: int) -> Any:
+    if count <= x.shape[0]:
+        return x[:count]
+    xp = namespace(x)
+    return xp.concatenate([x, xp.zeros((count - x.shape[0], *x.shape[1:]), x.dtype)])
+
+
+def _replaced(x: Any, index: Any, value: Any) -> Any:
+    if namespace(x, index, value) is np:
+        result = x.copy()
+        result[index] = value
+        return result
+    return jnp.asarray(x).at[index].set(value.astype(x.dtype))
+
+
+def _require_inside(index: int, x: Any) -> None:
+    if not 0 <= index < x.shape[0]:
+        raise ShapeError(f"element {index} of a list of {x.shape[0]} is wanted")
