@@ -1,4 +1,4 @@
-"""Trained Caffe, Darknet, TensorFlow and ONNX networks as JAX functions."""
+"""Trained Caffe, Darknet and TensorFlow networks as JAX functions."""
 
 from jaxdnn.detection import Detections, detections
 from jaxdnn.errors import (
