@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxdnn.errors import JaxdnnError, ShapeError, WeightsError, located
-from jaxdnn.ir import Node
+from jaxdnn.ir import Node, Params
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.custom import Custom
@@ -217,8 +217,8 @@ def _spec(value: Any) -> Spec:
     return Spec(tuple(shape), str(value.dtype))
 
 
-def stored_shapes(params: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Shape]:
+def stored_shapes(params: Params) -> dict[str, Shape]:
     """Return the shapes of stored parameters by ``"owner/slot"``."""
     return {
-        f"{owner}/{slot}": array.shape for owner, slots in params.items() for slot, array in slots.items()
+        f"{owner}/{slot}": np.shape(array) for owner, slots in params.items() for slot, array in slots.items()
     }

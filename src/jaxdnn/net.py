@@ -124,21 +124,13 @@ class Net:
     @cached_property
     def inferred(self) -> Inferred:
         """Shapes of all values for the input sizes that the file states."""
-        return infer(self.program, _stated_inputs(self.graph), self._stored)
-
-    @property
-    def _stored(self) -> dict[str, tuple[int, ...]]:
-        return {
-            f"{owner}/{slot}": tuple(np.shape(array))
-            for owner, slots in self.stored.items()
-            for slot, array in slots.items()
-        }
+        return infer(self.program, _stated_inputs(self.graph), stored_shapes(self.stored))
 
     @cached_property
     def _specs(self) -> dict[str, Spec]:
         """What is known of each value before the first call."""
         if self.program.static_inputs or _has_open_inputs(self.graph):
-            return infer_open(self.program, self.inputs, self._stored)
+            return infer_open(self.program, self.inputs, stored_shapes(self.stored))
         return self.inferred.values
 
     @property
