@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,3 +41,9 @@ class Parameter(Layer):
         """See :class:`Parameter`."""
         del inputs
         return {"value": self.shape}
+
+
+def held_bytes(array: np.ndarray) -> int:
+    """Return the memory that an array takes; one that repeats its elements with strides of zero takes little."""
+    sizes = (size for size, stride in zip(array.shape, array.strides, strict=True) if stride)
+    return array.itemsize * math.prod(sizes)

@@ -20,13 +20,14 @@ def stored(entry) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     return feeds, {key.removeprefix("out:"): arrays[key] for key in arrays if key.startswith("out:")}
 
 
-def run(paths, entry) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return what the graph yields and what it should."""
+def run(paths, entry, prepare=lambda net: net) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return what the graph yields, after something was done to its net, and what it should."""
     feeds, wanted = stored(entry)
     inner = any("Placeholder" not in entry["inputs"][name]["op"] for name in feeds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jaxdnn.JaxdnnWarning)
         net = jaxdnn.load(*paths, inputs=list(feeds) if inner else None, outputs=list(wanted))
+        net = prepare(net)
         got = net({name: array for name, array in feeds.items() if name in net.inputs})
     return {name: np.asarray(got[name]) for name in wanted}, wanted
 
@@ -48,6 +49,22 @@ class TestGraphs:
     def test_it_computes_what_tensorflow_computes(self, name):
         entry = GRAPHS[name]
         check(*run([FOLDER / entry["pb"]], entry), entry.get("tol") or 1e-4)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        "name", [name for name, entry in GRAPHS.items() if entry["pb"].startswith("nets/")]
+    )
+    def test_the_optimised_net_does_so_too(self, name):
+        entry = GRAPHS[name]
+        removed = []
+
+        def optimised(net):
+            small, report = jaxdnn.optimize(net)
+            removed.append(len(net.graph.nodes) - len(small.graph.nodes))
+            return small
+
+        check(*run([FOLDER / entry["pb"]], entry, optimised), entry.get("tol") or 1e-4)
+        assert removed[0] > 0
 
     @pytest.mark.parametrize("name", [name for name, entry in GRAPHS.items() if "pbtxt" in entry])
     def test_its_text_alone_and_with_weights(self, name):
