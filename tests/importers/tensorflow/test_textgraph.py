@@ -132,3 +132,42 @@ def test_statistics_that_are_given_are_used_and_a_zero_copies(tmp_path):
     got = load(tmp_path, nodes, *(const(name, array) for name, array in slots.items()))(x)["rows"]
     want = (x - slots["mean"]) / np.sqrt(slots["var"] + 0.5) * slots["scale"] + slots["bias"]
     np.testing.assert_allclose(got, want.reshape(2, 3, 2), rtol=0, atol=1e-5)
+
+
+def test_a_resize_by_factors(tmp_path):
+    x = numbers(1, 2, 3, 2)
+    factors = (const("down", np.int32([3])), const("right", np.int32([2])))
+    nodes = (X, text("up", "ResizeNearestNeighbor", "x", "down", "right"))
+    got = load(tmp_path, nodes, *factors)(x)["up"]
+    np.testing.assert_array_equal(got, x.repeat(3, axis=1).repeat(2, axis=2))
+    with pytest.raises(jaxdnn.LayerError, match=r"the factor 'x' must be a constant of one element"):
+        load(tmp_path, (X, text("up", "ResizeNearestNeighbor", "x", "x", "right")), *factors)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"min_size": "i: 4"}, "has width and height, so that it cannot have 'min_size' too"),
+        ({"max_size": "i: 4"}, "has width and height, so that it cannot have 'max_size' too"),
+        ({"aspect_ratio": floats(1, 2)}, "has width and height, so that aspect_ratio must be 1"),
+        ({"scales": floats(1, 2)}, "scales must be 1: state width and height"),
+    ],
+)
+def test_prior_boxes_whose_sizes_are_stated_twice(tmp_path, stated, message):
+    nodes = (X, text("p", "PriorBox", "x", "x", width=floats(4), height=floats(2), **stated))
+    with pytest.raises(jaxdnn.JaxdnnError, match=f"'p' .PriorBox.: {message}"):
+        load(tmp_path, nodes, const("w", numbers(1)))
+
+
+def test_a_product_may_state_its_axis(tmp_path):
+    factors, x = numbers(3), numbers(2, 3, 4)
+    nodes = (text("x", "Placeholder", dtype="type: DT_FLOAT"), text("y", "Mul", "x", "f", axis="i: 1"))
+    got = load(tmp_path, nodes, const("f", factors))(x)["y"]
+    np.testing.assert_allclose(got, x * factors[:, None], rtol=0, atol=1e-6)
+
+
+def test_bytes_are_numbers_because_nothing_converts_them(tmp_path):
+    nodes = (text("x", "Placeholder", dtype="type: DT_UINT8"), text("y", "Mul", "x", "f"))
+    net = load(tmp_path, nodes, const("f", np.float32(0.5)))
+    np.testing.assert_array_equal(net(np.uint8([1, 255]))["y"], [0.5, 127.5])
+    np.testing.assert_array_equal(net(np.float32([0.5]))["y"], [0.25])
