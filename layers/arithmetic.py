@@ -24,6 +24,8 @@ UNARY = (
     ),
     *("log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh"),
     *("atanh", "erf", "erfc", "lgamma", "digamma", "is_nan", "is_inf", "is_finite", "not", "bitwise_not"),
+    *("erfinv", "ndtri", "bessel_i0e", "bessel_i1e", "population_count"),
+    *("real", "imaginary", "conjugate", "angle"),
 )
 BINARY = (
     *("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "atan2", "squared_difference"),
@@ -31,6 +33,7 @@ BINARY = (
     *("divide_no_nan", "multiply_no_nan", "xlogy", "xlog1py", "xdivy"),
     *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "and", "or", "xor"),
     *("bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right"),
+    *("next_after", "igamma", "igammac", "polygamma", "zeta", "complex"),
 )
 
 
@@ -40,7 +43,9 @@ class Unary(Layer):
 
     ``round`` rounds halves to the even neighbour; ``rsqrt`` is ``1 / sqrt(x)``, ``reciprocal`` ``1 / x``,
     ``erf`` and ``erfc`` are the error function and one minus it, ``lgamma`` the logarithm of the absolute gamma
-    function and ``digamma`` its derivative; the others are what they are called.
+    function and ``digamma`` its derivative; ``erfinv`` is the inverse of ``erf``, and ``ndtri`` that of the normal
+    distribution; the Bessel functions are multiplied by ``exp(-|x|)``; the population is the number of set bits. The
+    others are what they are called. ``abs``, ``real``, ``imaginary`` and ``angle`` of complex numbers are real.
 
     Attributes:
         function: one of :data:`UNARY`.
@@ -62,7 +67,9 @@ class Binary(Layer):
     ``divide`` of integers drops the fraction, as ``truncate_divide`` always does; ``floor_divide`` rounds down. The
     remainders belong to the two: ``floor_remainder`` has the sign of b, ``truncate_remainder`` that of a. Where b is
     zero ``divide_no_nan`` and ``multiply_no_nan`` give zero, whatever a is. ``xlogy``, ``xlog1py`` and ``xdivy`` are
-    ``a * log(b)``, ``a * log(1 + b)`` and ``a / b``, and zero where a is zero.
+    ``a * log(b)``, ``a * log(1 + b)`` and ``a / b``, and zero where a is zero. ``next_after`` is the neighbour of a
+    towards b; ``igamma`` and ``igammac`` are the regularised incomplete gamma functions of order a, ``polygamma`` is
+    derivative a of digamma, ``zeta`` Hurwitz' function, each at b; ``complex`` is ``a + ib``.
 
     Attributes:
         function: one of :data:`BINARY`.

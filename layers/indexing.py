@@ -133,13 +133,3 @@ class Stitch(Movement):
     Output: (largest place + 1, *row). A place that nothing goes to is zero. Where places depend on the data,
     negative ones are none, and no place may exceed the number of rows.
     """
-
-
-@dataclass(frozen=True, kw_only=True)
-class SegmentSum(Layer):
-    """Sums of consecutive rows.
-
-    Inputs: x; for each row the number of its sum, which never falls, known while the program is traced.
-
-    Output: (last number + 1, *row). A sum without rows is zero.
-    """

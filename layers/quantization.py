@@ -65,8 +65,8 @@ class Dequantize(Layer):
 class Quantize(Layer):
     """Floating numbers as integers: the nearest ones that :class:`Dequantize` understands.
 
-    Inputs: x; low and high, as for :class:`Dequantize`. The range is widened first: it holds zero, and high is at
-    least ``e * max(1, |low|, |high|)`` above low, with e = ``minimum_range``.
+    Inputs: x; low and high, as for :class:`Dequantize`. Unless ``exact``, the range is widened first: it holds zero,
+    and high is at least ``e * max(1, |low|, |high|)`` above low, with e = ``minimum_range``.
 
     Outputs: the integers; the ends of the range that they are to be read with, which ``scaled`` widens to the
     type's own.
@@ -76,6 +76,7 @@ class Quantize(Layer):
         mode, axis, narrow_range: as for :class:`Dequantize`.
         rounding: ``half_even`` or ``half_away`` from zero; only ``scaled`` has a choice.
         minimum_range: e.
+        exact: whether the range is taken as it is; an empty one gives the integers of zero.
     """
 
     dtype: str
@@ -84,6 +85,7 @@ class Quantize(Layer):
     narrow_range: bool = False
     rounding: str = "half_away"
     minimum_range: float = 0.01
+    exact: bool = False
 
     def __post_init__(self) -> None:
         require_one_of(MODES, mode=self.mode)
@@ -142,6 +144,26 @@ class FakeQuantize(Layer):
 
     def __post_init__(self) -> None:
         require(2 <= self.bits <= 16, f"bits must be 2 to 16, got {self.bits}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductRange(Layer):
+    """The range of 32-bit integers that hold sums of products of integers: what the ends of int32 stand for.
+
+    Inputs: low and high of the one factor; low and high of the other one. One step of a factor of type T, whose
+    values reach from a to b, is ``(high - low) / (b - a)``; one step of the product, s, is the product of the two.
+
+    Outputs: ``-2**31 * s`` and ``(2**31 - 1) * s``.
+
+    Attributes:
+        dtypes: numpy's names of the two types.
+    """
+
+    dtypes: tuple[str, str]
+
+    def __post_init__(self) -> None:
+        for dtype in self.dtypes:
+            require(np.dtype(dtype).kind in "iu", f"dtypes must be integer types, got {dtype}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,10 @@ class Resize(Layer):
     - ``align_corners``: ``i * (size - 1) / (output size - 1)``, or 0 if the output has one element.
 
     ``nearest`` takes the element at the rounded position; ``linear`` mixes the two elements around it by
-    their distances, ``cubic`` the four by Keys' kernel. Beyond the ends the first and the last element go on.
-    Integers become float32 where they are mixed.
+    their distances, ``cubic`` the four by Keys' kernel. ``area`` is the mean of all elements between the positions
+    of elements i and i + 1, those at the two ends counting by the part that lies between; i + 1 may be one behind
+    the last. (Where input or output have one element ``align_corners`` means ``asymmetric`` there.) Beyond the ends
+    the first and the last element go on. Integers become float32 where they are mixed.
 
     Inputs: x; optionally a reference, of which only the shape is used.
 
@@ -31,7 +33,7 @@ class Resize(Layer):
         axes: which axes are resized.
         size: output sizes, one per axis.
         scale: factors, one per axis. Without size, scale and reference nothing changes.
-        mode: ``nearest``, ``linear`` or ``cubic``.
+        mode: ``nearest``, ``linear``, ``cubic`` or ``area``.
         coordinates: ``asymmetric``, ``half_pixel`` or ``align_corners``.
         rounding: of positions in the mode ``nearest``: ``floor``, ``ceil``, ``half_up`` (to the nearest
             element, the later one of two) or ``half_down``.
@@ -53,7 +55,11 @@ class Resize(Layer):
     steps: int = 0
 
     def __post_init__(self) -> None:
-        require_one_of(("nearest", "linear", "cubic"), mode=self.mode)
+        require_one_of(("nearest", "linear", "cubic", "area"), mode=self.mode)
+        require(
+            self.mode != "area" or self.coordinates != "half_pixel",
+            "the mode area has no half_pixel coordinates",
+        )
         require_one_of(("asymmetric", "half_pixel", "align_corners"), coordinates=self.coordinates)
         require_one_of(("floor", "ceil", "half_up", "half_down"), rounding=self.rounding)
         require(self.size is None or self.scale is None, "size or scale must be given, not both")
@@ -64,8 +70,12 @@ class Resize(Layer):
         require(all(factor > 0 for factor in self.scale or ()), f"scale must be positive, got {self.scale}")
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
-        """Count the operations per output element and mixed axis: three, or four multiply-adds."""
-        del inputs
+        """Count the operations per output element and mixed axis: three, or four multiply-adds.
+
+        An area is a product with a matrix along each axis.
+        """
+        if self.mode == "area":
+            return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in self.axes)
         return math.prod(outputs[0]) * len(self.axes) * {"nearest": 0, "linear": 3, "cubic": 8}[self.mode]
 
 
@@ -153,13 +163,13 @@ class CropAndResize(Layer):
         size: output rows and columns.
         axes: the images' axes of rows and of columns.
         mode: ``linear`` or ``nearest``.
-        extrapolation: the value outside an image.
+        extrapolation: the value outside an image; None: that of the nearest position inside.
     """
 
     size: tuple[int, int]
     axes: tuple[int, int] = (2, 3)
     mode: str = "linear"
-    extrapolation: float = 0.0
+    extrapolation: float | None = 0.0
 
     def __post_init__(self) -> None:
         require_at_least(1, size=self.size)

@@ -203,26 +203,3 @@ class BatchToSpace(Movement):
 
     def __post_init__(self) -> None:
         require_at_least(1, block=self.block)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BandPart(Movement):
-    """Keep the diagonals of matrices around the main one; the last two axes are the matrices.
-
-    Attributes:
-        lower, upper: how many diagonals below and above stay; all if negative.
-    """
-
-    lower: int
-    upper: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagonal(Movement):
-    """Square matrices with the last axis of the input on a diagonal, zeros elsewhere.
-
-    Attributes:
-        offset: of the diagonal; positive above the main one.
-    """
-
-    offset: int = 0

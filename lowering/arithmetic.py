@@ -39,6 +39,8 @@ _ARRAY_FUNCTIONS = {
     "truncate_remainder": "fmod",
     "shift_left": "left_shift",
     "shift_right": "right_shift",
+    "next_after": "nextafter",
+    "imaginary": "imag",
 }
 """The names that numpy and jax.numpy have for a function, where it is not ours."""
 
@@ -48,6 +50,16 @@ _DEVICE_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "erfc": lax.erfc,
     "lgamma": lax.lgamma,
     "digamma": lax.digamma,
+    "erfinv": lax.erf_inv,
+    "ndtri": jax.scipy.special.ndtri,
+    "bessel_i0e": lax.bessel_i0e,
+    "bessel_i1e": lax.bessel_i1e,
+    "population_count": lax.population_count,
+    "igamma": lax.igamma,
+    "igammac": lax.igammac,
+    "polygamma": lax.polygamma,
+    "zeta": lax.zeta,
+    "complex": lax.complex,
 }
 """Functions that numpy lacks."""
 
@@ -80,12 +92,14 @@ def align(*arrays: Any) -> tuple[Any, ...]:
     return tuple(x.reshape((1,) * (rank - x.ndim) + x.shape) for x in arrays)
 
 
-@lowers(Binary, numpy=True)
+@lowers(Binary, float32=True, numpy=True)
 def binary(layer: Binary, weights: Weights, a: Any, b: Any) -> Any:
     """See :class:`~jaxdnn.layers.arithmetic.Binary`."""
     del weights
     xp = namespace(a, b)
     a, b = align(a, b)
+    if layer.function in _DEVICE_FUNCTIONS:
+        return _DEVICE_FUNCTIONS[layer.function](*jnp.broadcast_arrays(jnp.asarray(a), jnp.asarray(b)))
     with np.errstate(all="ignore"):
         if layer.function in _COMPOSED:
             return _COMPOSED[layer.function](xp, a, b)
@@ -124,7 +138,7 @@ _COMPOSED: dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 
 
-@lowers(Select, numpy=True)
+@lowers(Select, numpy=True, moves=True)
 def select(layer: Select, weights: Weights, condition: Any, x: Any, y: Any) -> Any:
     """See :class:`~jaxdnn.layers.arithmetic.Select`."""
     del weights
@@ -134,7 +148,7 @@ def select(layer: Select, weights: Weights, condition: Any, x: Any, y: Any) -> A
     return xp.where(*align(condition, x, y))
 
 
-@lowers(Cast, numpy=True)
+@lowers(Cast, numpy=True, moves=True)
 def cast(layer: Cast, weights: Weights, x: Any) -> Any:
     """Floating types keep their rounding only: what follows computes in the policy's type."""
     del weights

@@ -111,6 +111,15 @@ def im2col(layer: Im2Col, weights: Mapping[str, jax.Array], x: jax.Array) -> jax
     """Stack one strided slice of the padded input per tap of the window."""
     del weights
     x, batch = _flatten_batch(x, layer)
+    taps = window_slices(layer, x)
+    if layer.channels_last:
+        return jnp.concatenate(taps, axis=-1)
+    columns = jnp.stack(taps, axis=2)
+    return columns.reshape(*batch, x.shape[1] * len(taps), *taps[0].shape[2:])
+
+
+def window_slices(layer: Im2Col, x: jax.Array, fill: float = 0) -> list[jax.Array]:
+    """Return the elements under each tap of a window, for all its positions; ``fill`` lies around x."""
     rank = x.ndim - 2
     first = 1 if layer.channels_last else 2
     spatial = x.shape[first : first + rank]
@@ -119,13 +128,10 @@ def im2col(layer: Im2Col, weights: Mapping[str, jax.Array], x: jax.Array) -> jax
     size, before, after = conv_windows(layer, spatial, kernel)
     pad = [(0, 0)] * x.ndim
     pad[first : first + rank] = zip(before, after, strict=True)
-    x = jnp.pad(x, pad)
+    x = jnp.pad(x, pad, constant_values=fill)
     taps = []
     for tap in itertools.product(*map(range, kernel)):
         start = [t * d for t, d in zip(tap, dilation, strict=True)]
         window = [slice(b, b + (n - 1) * s + 1, s) for b, n, s in zip(start, size, stride, strict=True)]
         taps.append(x[(*(slice(None),) * first, *window)])
-    if layer.channels_last:
-        return jnp.concatenate(taps, axis=-1)
-    columns = jnp.stack(taps, axis=2)
-    return columns.reshape(*batch, x.shape[1] * len(taps), *size)
+    return taps

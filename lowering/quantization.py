@@ -16,6 +16,7 @@ from jaxdnn.layers.quantization import (
     Bitcast,
     Dequantize,
     FakeQuantize,
+    ProductRange,
     Quantize,
     QuantizeDequantize,
     integer_range,
@@ -60,9 +61,10 @@ def quantize(
     """See :class:`~jaxdnn.layers.quantization.Quantize`."""
     del weights
     smallest, largest = integer_range(layer.dtype)
-    margin = layer.minimum_range * jnp.maximum(1.0, jnp.maximum(jnp.abs(low), jnp.abs(high)))
-    low = jnp.minimum(low, 0)
-    high = jnp.maximum(jnp.maximum(high, low + margin), 0)
+    if not layer.exact:
+        margin = layer.minimum_range * jnp.maximum(1.0, jnp.maximum(jnp.abs(low), jnp.abs(high)))
+        low = jnp.minimum(low, 0)
+        high = jnp.maximum(jnp.maximum(high, low + margin), 0)
     if layer.mode == "scaled":
         smallest += layer.narrow_range
         scale = _symmetric_scale(smallest, largest, low, high)
@@ -71,7 +73,8 @@ def quantize(
     if layer.mode == "scaled":
         q = _rounded(jnp.clip(x, first, last) * _along(x, scale, layer.axis), layer.rounding)
     else:
-        scale = np.float32(largest - smallest) / (last - first)
+        empty = last == first
+        scale = jnp.where(empty, 0, np.float32(largest - smallest) / jnp.where(empty, 1, last - first))
         if layer.mode == "min_combined":
             q = _rounded((jnp.clip(x, first, last) - first) * scale + smallest, "half_away")
         else:
@@ -133,7 +136,21 @@ def fake_quantize(
     return jnp.where(empty, 0, y)
 
 
-@lowers(Bitcast)
+@lowers(ProductRange, float32=True, numpy=True)
+def product_range(layer: ProductRange, weights: Weights, *limits: Any) -> tuple[Any, Any]:
+    """See :class:`~jaxdnn.layers.quantization.ProductRange`."""
+    del weights
+    steps = []
+    for dtype, low, high in zip(layer.dtypes, limits[::2], limits[1::2], strict=True):
+        if low.size != 1 or high.size != 1:
+            raise ShapeError(f"a range of {dims(low.shape)} and {dims(high.shape)}, two numbers expected")
+        smallest, largest = integer_range(dtype)
+        steps.append((high.reshape(()) - low.reshape(())) / np.float32(largest - smallest))
+    step = steps[0] * steps[1]
+    return step * np.float32(-(2**31)), step * np.float32(2**31 - 1)
+
+
+@lowers(Bitcast, float32=True)
 def bitcast(layer: Bitcast, weights: Weights, x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.quantization.Bitcast`."""
     del weights

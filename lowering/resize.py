@@ -37,6 +37,11 @@ def resize(layer: Resize, weights: Weights, x: Any, reference: Any = None) -> An
             x = _take(x, _ROUNDING[layer.rounding](positions), axis)
         elif layer.mode == "cubic":
             x = _mix_four(layer, x, positions, axis)
+        elif layer.mode == "area":
+            # One element has no corners, and one repeated element has no area.
+            coordinates = "asymmetric" if 1 in (size, x.shape[axis]) else layer.coordinates
+            ends = _positions(coordinates, x.shape[axis], size, scale, count=size + 1)
+            x = _apply(x, _area_matrix(x.shape[axis], ends), axis)
         else:
             x = interpolate(x, positions, axis)
     return x
@@ -68,7 +73,7 @@ def resample(layer: Resample, weights: Weights, x: Any, reference: Any = None) -
             x = _take(x, _half_away(positions), axis)
         else:
             matrix = _filter_matrix(layer.mode, x.shape[axis], positions, ratio, antialias)
-            x = jnp.moveaxis(jnp.tensordot(x, jnp.asarray(matrix, x.dtype), axes=(axis, 1)), -1, axis)
+            x = _apply(x, matrix, axis)
     return x
 
 
@@ -86,6 +91,8 @@ def crop_and_resize(
     image = box_images.astype(np.int32).reshape(-1, 1, 1)
     rows = _box_positions(boxes[:, 0], boxes[:, 2], pixels.shape[1], layer.size[0])
     columns = _box_positions(boxes[:, 1], boxes[:, 3], pixels.shape[2], layer.size[1])
+    if layer.extrapolation is None:
+        rows, columns = jnp.clip(rows, 0, pixels.shape[1] - 1), jnp.clip(columns, 0, pixels.shape[2] - 1)
 
     def at(y: jax.Array, x: jax.Array) -> jax.Array:
         y = jnp.clip(y.astype(np.int32), 0, pixels.shape[1] - 1).reshape(len(boxes), -1, 1)
@@ -101,8 +108,9 @@ def crop_and_resize(
         upper = at(top, left) * (1 - right) + at(top, left + 1) * right
         lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
         y = upper * (1 - down) + lower * down
-    inside = _inside(rows, pixels.shape[1])[:, :, None] & _inside(columns, pixels.shape[2])[:, None, :]
-    y = jnp.where(inside[..., None], y, layer.extrapolation)
+    if layer.extrapolation is not None:
+        inside = _inside(rows, pixels.shape[1])[:, :, None] & _inside(columns, pixels.shape[2])[:, None, :]
+        y = jnp.where(inside[..., None], y, layer.extrapolation)
     return jnp.moveaxis(y.reshape(len(boxes), *layer.size, *stack.shape[3:]), (1, 2), axes)
 
 
@@ -125,12 +133,31 @@ def _sizes_of(reference: Any, axes: list[int]) -> tuple[int, ...]:
     return tuple(reference.shape[axis] for axis in axes)
 
 
-def _positions(coordinates: str, size: int, out: int, scale: float | None = None) -> Any:
-    """Return where each output element lies, in float32 as all the originals compute it.
+def _apply(x: Any, matrix: np.ndarray, axis: int) -> Any:
+    """Multiply with a matrix along an axis."""
+    x = _as_floating(x)
+    return jnp.moveaxis(jnp.tensordot(x, jnp.asarray(matrix, x.dtype), axes=(axis, 1)), -1, axis)
+
+
+def _area_matrix(size: int, ends: np.ndarray) -> np.ndarray:
+    """Return each input element's part of what lies between each end and the next one."""
+    step = ends[1]
+    first = np.arange(np.ceil(ends[-1]), dtype=np.float32)
+    overlap = np.minimum(ends[1:, None], first + 1) - np.maximum(ends[:-1, None], first)
+    matrix = np.zeros((len(ends) - 1, size), np.float32)
+    for place, part in enumerate(np.maximum(overlap, 0).T):
+        matrix[:, min(place, size - 1)] += part / step
+    return matrix
+
+
+def _positions(
+    coordinates: str, size: int, out: int, scale: float | None = None, count: int | None = None
+) -> Any:
+    """Return where each output element lies, or ``count`` of them, in float32 as all the originals compute it.
 
     A scale divides, so that multiples of a whole scale are exact.
     """
-    index = np.arange(out, dtype=np.float32)
+    index = np.arange(out if count is None else count, dtype=np.float32)
     if coordinates == "align_corners":
         return index * np.float32((size - 1) / (out - 1) if out > 1 else 0)
     half = np.float32(0.5 if coordinates == "half_pixel" else 0)
@@ -205,7 +232,10 @@ def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> 
     intervals = jnp.where(jnp.isnan(first), 1, count - 1).astype(first.dtype)
     step = (last - first) * (size - 1) / intervals
     index = jnp.arange(count, dtype=step.dtype).reshape(1, -1)
-    return (first * (size - 1)).reshape(-1, 1) + index * step.reshape(-1, 1)
+    positions = (first * (size - 1)).reshape(-1, 1) + index * step.reshape(-1, 1)
+    # XLA would compute positions anew where elements are gathered and where weights are, and round them otherwise:
+    # an element beside the position would get the weight of the next one. It does not compute products twice.
+    return jnp.dot(positions, jnp.eye(count, dtype=step.dtype), precision="highest")
 
 
 def _inside(positions: jax.Array, size: int) -> Any:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special as special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -31,15 +32,25 @@ REFERENCES = {
     "is_inf": math.isinf,
     "is_finite": math.isfinite,
     "abs": abs,
+    "erfinv": special.erfinv,
+    "ndtri": special.ndtri,
+    "bessel_i0e": special.i0e,
+    "bessel_i1e": special.i1e,
 }
 DOMAINS = {
     **dict.fromkeys(("sqrt", "rsqrt", "log", "log1p", "lgamma", "digamma", "reciprocal"), (0.1, 4)),
     **dict.fromkeys(("asin", "acos", "atanh"), (-0.9, 0.9)),
     "acosh": (1.1, 4),
+    "erfinv": (-0.9, 0.9),
+    "ndtri": (0.05, 0.95),
 }
 
 
-@pytest.mark.parametrize("function", [name for name in UNARY if name not in ("not", "bitwise_not")])
+BITS = ("not", "bitwise_not", "population_count")
+COMPLEX = ("real", "imaginary", "conjugate", "angle")
+
+
+@pytest.mark.parametrize("function", [name for name in UNARY if name not in BITS + COMPLEX])
 def test_unary(function):
     low, high = DOMAINS.get(function, (-4, 4))
     x = np.random.default_rng(1).uniform(low, high, 50).astype(np.float32)
@@ -65,6 +76,38 @@ def test_unary_of_integers_and_booleans():
         assert got.dtype == np.int32
         np.testing.assert_array_equal(got, want)
     np.testing.assert_array_equal(run(Unary(function="not"), np.array([True, False])), [False, True])
+
+
+def test_complex_numbers():
+    a, b = np.float32([[1], [-2]]), np.float32([0.5, -3])
+    z = run(Binary(function="complex"), a, b)
+    np.testing.assert_array_equal(z, a + 1j * b)
+    assert z.dtype == np.complex64
+    parts = {"real": np.real, "imaginary": np.imag, "conjugate": np.conj, "angle": np.angle, "abs": np.abs}
+    for function, reference in parts.items():
+        got = run(Unary(function=function), z)
+        np.testing.assert_allclose(got, reference(z), rtol=1e-6)
+        assert got.dtype == (np.complex64 if function == "conjugate" else np.float32)
+
+
+@pytest.mark.parametrize(
+    ("function", "reference"),
+    [
+        ("igamma", special.gammainc),
+        ("igammac", special.gammaincc),
+        ("zeta", special.zeta),
+        ("polygamma", lambda n, x: special.polygamma(n.astype(int), x)),
+        ("next_after", np.nextafter),
+    ],
+)
+def test_functions_of_an_order(function, reference):
+    order, x = np.float32([[2], [3]]), np.float32([0.5, 1, 2.5, 4])
+    got = run(Binary(function=function), order, x)
+    np.testing.assert_allclose(got, reference(order, x), rtol=0 if function == "next_after" else 1e-4)
+
+
+def test_population_count():
+    np.testing.assert_array_equal(run(Unary(function="population_count"), np.int32([0, 7, -1])), [0, 3, 32])
 
 
 def truncated(a, b):

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
-from jaxdnn.layers.quantization import Bitcast, Dequantize, FakeQuantize, Quantize, QuantizeDequantize
+from jaxdnn.layers.quantization import (
+    Bitcast,
+    Dequantize,
+    FakeQuantize,
+    ProductRange,
+    Quantize,
+    QuantizeDequantize,
+)
 from support.layer import assert_close, run
 
 TYPES = ("uint8", "int8", "uint16", "int16")
@@ -98,6 +105,29 @@ def test_quantize_dequantize_by_the_data():
     assert_close(rows, [np.floor(x[0] * 8 + 0.5) / 8, np.floor(x[1] * 7 / 8 + 0.5) * 8 / 7])
 
 
+def test_a_range_that_is_taken_as_it_is():
+    x = np.float32([-9, 0.5, 1, 1.5, 9])
+    q, *limits = run(
+        Quantize(dtype="uint8", mode="min_first", exact=True), x, np.float32(0.5), np.float32(1.5), outputs=3
+    )
+    assert limits == [0.5, 1.5]
+    # Zero would be -127.5 below the first one: a step is 1/255.
+    np.testing.assert_array_equal(q, [0, 0, 127, 255, 255])
+    q, *_ = run(
+        Quantize(dtype="uint8", mode="min_first", exact=True), x, np.float32(0), np.float32(0), outputs=3
+    )
+    np.testing.assert_array_equal(q, [0] * 5)
+
+
+def test_the_range_of_products():
+    limits = np.float32([-1, 2, 0, 0.5])
+    low, high = run(ProductRange(dtypes=("uint8", "int16")), *limits, outputs=2)
+    step = 3 / 255 * 0.5 / 65535
+    assert_close(np.stack([low, high]), [-(2**31) * step, (2**31 - 1) * step])
+    with pytest.raises(ShapeError, match="a range of 2 and scalar, two numbers expected"):
+        run(ProductRange(dtypes=("uint8", "uint8")), limits[:2], *limits[1:], outputs=2)
+
+
 def faked(x, low, high, bits, narrow):
     a, b = int(narrow), 2**bits - 1
     step = (high - low) / (b - a)
@@ -137,6 +167,7 @@ def test_what_is_refused():
         (Quantize, {"dtype": "int8", "rounding": "half_up"}),
         (QuantizeDequantize, {"bits": 1}),
         (FakeQuantize, {"bits": 17}),
+        (ProductRange, {"dtypes": ("uint8", "float32")}),
     ):
         with pytest.raises(LayerError, match="must be"):
             layer(**attributes)

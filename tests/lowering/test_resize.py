@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
+from jaxdnn.ir import Graph, Model, Node, Source, Value
+from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.resize import CropAndResize, Interp, Resample, Resize
+from jaxdnn.net import Net
 from support.layer import assert_close, run
 
 sizes = st.integers(1, 7)
@@ -269,3 +272,54 @@ def test_cubic(size, out, coordinates, exclude, a, steps):
         steps=steps,
     )
     assert_close(run(layer, x), want, 1e-4)
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 9), st.integers(1, 12), st.sampled_from(["asymmetric", "align_corners"]))
+def test_area(size, out, coordinates):
+    x = random(2, size)
+    corners = coordinates == "align_corners" and out > 1 and size > 1
+    step = (size - 1) / (out - 1) if corners else size / out
+    want = np.zeros((2, out))
+    for i in range(out):
+        for k in range(2 * size + 1):
+            part = min((i + 1) * step, k + 1) - max(i * step, k)
+            want[:, i] += max(part, 0) * x[:, min(k, size - 1)] / step
+    layer = Resize(axes=(1,), size=(out,), mode="area", coordinates=coordinates)
+    assert_close(run(layer, x), want, 1e-4)
+
+
+def test_an_area_of_whole_elements_is_opencvs():
+    x = random(12, 8)
+    got = run(Resize(axes=(0, 1), size=(4, 2), mode="area", coordinates="asymmetric"), x)
+    assert_close(got, cv2.resize(x, (2, 4), interpolation=cv2.INTER_AREA))
+    with pytest.raises(LayerError, match="the mode area has no half_pixel coordinates"):
+        Resize(mode="area")
+
+
+def test_the_border_goes_on_where_there_is_no_extrapolation():
+    images = random(1, 1, 3, 4)
+    boxes = np.float32([[-0.5, 0, 1.5, 1], [0, -2, 1, -1]])
+    got = run(CropAndResize(size=(5, 4), extrapolation=None), images, boxes, np.zeros(2, np.float32))
+    rows = reference_linear(images[0, 0], 0, np.linspace(-1, 3, 5).clip(0, 2))
+    assert_close(got[0, 0], rows)
+    assert_close(
+        got[1, 0], np.repeat(reference_linear(images[0, 0], 0, np.linspace(0, 2, 5))[:, :1], 4, axis=1)
+    )
+
+
+def test_a_crop_is_the_same_in_whatever_program():
+    """The last column of this box lies within a rounding of a whole position, where pooling computes it anew."""
+    boxes = np.float32([[0.3037326, 0.1957626, 0.4041268, 1.0], [0.40606034, 0.227734, 0.5031806, 1.0]])
+    images, which = random(1, 10, 5, 12), np.zeros(2, np.float32)
+    values = tuple(Value(f"x{i}", x.shape, "float32") for i, x in enumerate((images, boxes, which)))
+    crop = CropAndResize(size=(6, 6), axes=(1, 2), extrapolation=None)
+    pool = Pool(statistic="max", kernel=(2, 2), stride=(2, 2), channels_last=True)
+    nodes = (
+        Node("crop", crop, tuple(value.name for value in values), ("crop",)),
+        Node("pool", pool, ("crop",), ("pool",)),
+    )
+    net = Net.from_model(Model(Graph("test", values, ("pool",), nodes), {}, Source("test")))
+    feeds = {"x0": images, "x1": boxes, "x2": which}
+    crops = np.asarray(net(feeds, outputs=["crop"])["crop"])
+    assert_close(np.asarray(net(feeds)["pool"]), crops.reshape(2, 3, 2, 3, 2, 12).max(axis=(2, 4)))

@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
 from jaxdnn.layers.tensor import (
-    BandPart,
     BatchToSpace,
     BroadcastTo,
-    Diagonal,
     ExpandDims,
     Fill,
     FillLike,
@@ -153,18 +151,3 @@ def test_blocks_that_do_not_fit():
         run(SpaceToBatch(block=(2,), padding=((0, 0), (0, 0))), X)
     with pytest.raises(LayerError, match="block must be at least 1"):
         SpaceToBatch(block=(0,), padding=((0, 0),))
-
-
-@pytest.mark.parametrize(("lower", "upper"), [(0, 0), (1, 0), (-1, 1), (0, -1), (-1, -1)])
-def test_band_part(lower, upper):
-    want = X.copy()
-    for row, column in itertools.product(range(3), range(4)):
-        if (lower >= 0 and row - column > lower) or (upper >= 0 and column - row > upper):
-            want[:, row, column] = 0
-    np.testing.assert_array_equal(run(BandPart(lower=lower, upper=upper), X), want)
-
-
-@pytest.mark.parametrize("offset", [0, 1, -2])
-def test_diagonal(offset):
-    want = np.stack([np.diag(row, offset) for row in X[0]])
-    np.testing.assert_array_equal(run(Diagonal(offset=offset), X[0]), want)

@@ -111,3 +111,16 @@ def write(folder: Path, *nodes: bytes, functions: tuple[bytes, ...] = ()) -> str
 def load(folder: Path, *nodes: bytes, functions: tuple[bytes, ...] = (), **options) -> jaxdnn.Net:
     """Write a graph and load it."""
     return jaxdnn.load(write(folder, *nodes, functions=functions), **options)
+
+
+def compute(folder, op, *inputs, outputs=("y",), feeds=(0,), **attributes):
+    """Run one op; those inputs that are not fed are constants."""
+    names = [f"i{index}" for index in range(len(inputs))]
+    parts = [
+        placeholder(name, array.shape, str(array.dtype)) if index in feeds else const(name, array)
+        for index, (name, array) in enumerate(zip(names, inputs, strict=True))
+    ]
+    net = load(folder, *parts, node("y", op, *names, **attributes), outputs=outputs)
+    got = net({names[index]: inputs[index] for index in feeds})
+    arrays = tuple(np.asarray(got[name]) for name in outputs)
+    return arrays[0] if len(outputs) == 1 else arrays

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.layers.arithmetic import Accumulate, Binary, Cast, Select, Unary
 from jaxdnn.layers.elementwise import Eltwise
+from jaxdnn.layers.normalization import Scale
+from jaxdnn.layers.reduction import Reduce
+from jaxdnn.layers.tensor import Roll
 
 Values = tuple[str, ...]
 
@@ -47,6 +52,16 @@ _UNARY = {
     "IsFinite": "is_finite",
     "LogicalNot": "not",
     "Invert": "bitwise_not",
+    "Erfinv": "erfinv",
+    "Ndtri": "ndtri",
+    "BesselI0e": "bessel_i0e",
+    "BesselI1e": "bessel_i1e",
+    "PopulationCount": "population_count",
+    "Real": "real",
+    "Imag": "imaginary",
+    "Conj": "conjugate",
+    "Angle": "angle",
+    "ComplexAbs": "abs",
 }
 _BINARY = {
     "Add": "add",
@@ -83,6 +98,12 @@ _BINARY = {
     "BitwiseXor": "bitwise_xor",
     "LeftShift": "shift_left",
     "RightShift": "shift_right",
+    "NextAfter": "next_after",
+    "Igamma": "igamma",
+    "Igammac": "igammac",
+    "Polygamma": "polygamma",
+    "Zeta": "zeta",
+    "Complex": "complex",
 }
 
 
@@ -95,6 +116,8 @@ def unary(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 @rules(*_BINARY, inputs=2)
 def binary(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Two arrays."""
+    if node.op == "Mul" and node.attributes.has("axis"):  # as OpenCV's text graphs may state it
+        return b.emit(node, Scale(axis=node.attributes.integer("axis")), inputs)
     return b.emit(node, Binary(function=_BINARY[node.op]), inputs)
 
 
@@ -141,3 +164,34 @@ def accumulate(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values
         reverse=node.attributes.boolean("reverse", False),
     )
     return b.late(node, layer, inputs[:1], axis=inputs[1])
+
+
+@rules("L2Loss")
+def l2_loss(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Half the sum of the squares."""
+    return b.emit(node, Reduce(operation="square_sum", coefficient=0.5), inputs)
+
+
+@rules("ApproximateEqual", inputs=2)
+def approximately_equal(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The distance is less than an attribute."""
+    tolerance = b.const(
+        node, np.array(node.attributes.number("tolerance", 1e-5), np.float32), part="tolerance"
+    )
+    difference = b.emit(node, Binary(function="subtract"), inputs, part="difference")
+    distance = b.emit(node, Unary(function="abs"), difference, part="distance")
+    return b.emit(node, Binary(function="less"), (*distance, tolerance))
+
+
+@rules("Cross", inputs=2)
+def cross(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Vectors of three along the last axis: of each, the next two elements change places."""
+    shifted = [
+        b.emit(node, Roll(shift=(shift,), axes=(-1,)), (value,), part=f"{name}{-shift}")[0]
+        for name, value in zip("ab", inputs, strict=True)
+        for shift in (-1, -2)
+    ]
+    a1, a2, b1, b2 = shifted
+    (first,) = b.emit(node, Binary(function="multiply"), (a1, b2), part="first")
+    (second,) = b.emit(node, Binary(function="multiply"), (a2, b1), part="second")
+    return b.emit(node, Binary(function="subtract"), (first, second))

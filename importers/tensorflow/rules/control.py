@@ -46,21 +46,19 @@ def while_(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     fixed = _passed_on(b.functions.get(body))
     variables = [index for index in range(len(inputs)) if index not in fixed]
 
-    def calling(function: str, wanted: list[int]) -> Callable[[Values], Values]:
+    def calling(function: str, wanted: list[int], count: int) -> Callable[[Values], Values]:
         def fill(arguments: Values) -> Values:
             given = dict(enumerate(inputs)) | dict(zip(variables, arguments, strict=True))
             results = call(b, function, tuple(given[index] for index in range(len(inputs))), node.name)
-            if len(results) <= max(wanted, default=0):
-                raise GraphError(
-                    f"function {function!r} returns {len(results)} values, {len(inputs)} expected"
-                )
+            if len(results) != count:
+                raise GraphError(f"function {function!r} returns {len(results)} values, {count} expected")
             return tuple(results[index] for index in wanted)
 
         return fill
 
     parts = (
-        b.part(f"{node.name}/cond", len(variables), calling(condition, [0])),
-        b.part(f"{node.name}/body", len(variables), calling(body, variables)),
+        b.part(f"{node.name}/cond", len(variables), calling(condition, [0], 1)),
+        b.part(f"{node.name}/body", len(variables), calling(body, variables, len(inputs))),
     )
     first = tuple(inputs[index] for index in variables)
     results = _emit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,11 +14,24 @@ from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col
 from jaxdnn.layers.indexing import StridedSlice
+from jaxdnn.layers.morphology import Dilation
 from jaxdnn.layers.padding import Padding
 from jaxdnn.layers.shape import Permute, Reshape
 from jaxdnn.layers.tensor import ShapeOf
 
 Values = tuple[str, ...]
+
+
+class _Window(TypedDict):
+    """Attributes that :class:`Conv` and :class:`ConvTranspose` have in common."""
+
+    filters: None
+    kernel: None
+    stride: tuple[int, ...]
+    padding: Padding
+    dilation: tuple[int, ...]
+    bias: bool
+    channels_last: bool
 
 
 def channels_last(node: NodeSource) -> bool:
@@ -55,6 +69,20 @@ def padding(node: NodeSource, last: bool) -> Padding:
         raise LayerError(f"explicit_paddings must have two values per axis, got {explicit}")
     pairs = tuple(zip(explicit[0::2], explicit[1::2], strict=True))
     return pairs[1:-1] if last else pairs[2:]
+
+
+def _window(node: NodeSource, rank: int) -> _Window:
+    """Return what all convolutions of this number of axes state; where the filter is computed they state no sizes."""
+    last = channels_last(node)
+    return {
+        "filters": None,
+        "kernel": None,
+        "stride": per_axis(node, "strides", last),
+        "padding": padding(node, last),
+        "dilation": per_axis(node, "dilations", last, (1,) * rank),
+        "bias": False,
+        "channels_last": last,
+    }
 
 
 def filter_order(rank: int) -> tuple[int, ...]:
@@ -97,17 +125,7 @@ def conv(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 def convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
     """Add the convolution of a node, or of the part of a node that is one."""
     rank = 5 if node.op == "Conv3D" else 4
-    last = channels_last(node)
-    layer = Conv(
-        filters=None,
-        kernel=None,
-        stride=per_axis(node, "strides", last),
-        padding=padding(node, last),
-        dilation=per_axis(node, "dilations", last, (1,) * rank),
-        groups=0,
-        bias=False,
-        channels_last=last,
-    )
+    layer = Conv(**_window(node, rank), groups=0)
     x, weight = inputs
     array = _filter(b, weight, rank)
     params = None if array is None else _learned(b, weight, "front")
@@ -128,17 +146,7 @@ def depthwise(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 
 def depthwise_convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
     """Add the depthwise convolution of a node, or of the part of a node that is one."""
-    last = channels_last(node)
-    layer = Conv(
-        filters=None,
-        kernel=None,
-        stride=per_axis(node, "strides", last),
-        padding=padding(node, last),
-        dilation=per_axis(node, "dilations", last, (1, 1, 1, 1)),
-        groups=0,
-        bias=False,
-        channels_last=last,
-    )
+    layer = Conv(**_window(node, 4), groups=0)
     x, weight = inputs
     array = _filter(b, weight, 4)
     params = None if array is None else _learned(b, weight, "depthwise", depthwise_to_front)
@@ -155,27 +163,32 @@ def depthwise_convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values
 def deconvolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The gradient with respect to a convolution's input, whose size is the first input."""
     rank = 4 if node.op == "Conv2DBackpropInput" else 5
-    last = channels_last(node)
-    layer = ConvTranspose(
-        filters=None,
-        kernel=None,
-        stride=per_axis(node, "strides", last),
-        padding=padding(node, last),
-        dilation=per_axis(node, "dilations", last, (1,) * rank),
-        bias=False,
-        channels_last=last,
-        size=(1,) * (rank - 2),
-    )
+    layer = ConvTranspose(**_window(node, rank), size=(1,) * (rank - 2))
     sizes, weight, x = inputs
     if node.op == "Conv3DBackpropInput":
         (sizes,) = b.emit(node, ShapeOf(), (sizes,), part="sizes")
-    size = _spatial_sizes(b, node, sizes, rank, last)
+    size = _spatial_sizes(b, node, sizes, rank, layer.channels_last)
     array = _filter(b, weight, rank)
     params = None if array is None else _learned(b, weight, "front")
     if array is None or params is None:
         (ready,) = b.emit(node, Permute(order=filter_order(rank)), (weight,), part="filter")
         return b.late(node, layer, (x, ready), size=size)
     stored = replace(layer, filters=array.shape[-2], kernel=array.shape[:-2])
+    return b.late(node, stored, (x,), params, size=size)
+
+
+@rules("DepthwiseConv2dNativeBackpropInput", inputs=3)
+def depthwise_deconvolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The gradient of a depthwise convolution; its filter is a weight."""
+    layer = ConvTranspose(**_window(node, 4), size=(1, 1))
+    sizes, weight, x = inputs
+    array = _filter(b, weight, 4)
+    params = None if array is None else _learned(b, weight, "depthwise", depthwise_to_front)
+    if array is None or params is None:
+        raise LayerError("the filter must be a constant of floating numbers")
+    channels = array.shape[2]
+    stored = replace(layer, filters=channels, kernel=array.shape[:2], groups=channels)
+    size = _spatial_sizes(b, node, sizes, 4, layer.channels_last)
     return b.late(node, stored, (x,), params, size=size)
 
 
@@ -193,14 +206,25 @@ def _spatial_sizes(b: TensorFlowBuilder, node: NodeSource, sizes: str, rank: int
     return b.emit(node, StridedSlice(), (sizes, *bounds, step), part="size")[0]
 
 
-@rules("ExtractImagePatches")
+@rules("Dilation2D", inputs=2)
+def dilate(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Grey-scale dilation; TensorFlow composes erosion of it."""
+    layer = Dilation(
+        stride=per_axis(node, "strides", True),
+        padding=padding(node, True),
+        dilation=per_axis(node, "rates", True),
+    )
+    return b.emit(node, layer, inputs)
+
+
+@rules("ExtractImagePatches", "ExtractVolumePatches")
 def extract_patches(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Patches as channels, the channels of the input fastest."""
     layer = Im2Col(
         kernel=per_axis(node, "ksizes", True),
         stride=per_axis(node, "strides", True),
         padding=padding(node, True),
-        dilation=per_axis(node, "rates", True),
+        dilation=per_axis(node, "rates", True, None if node.op == "ExtractImagePatches" else (1,) * 5),
         channels_last=True,
     )
     return b.emit(node, layer, inputs)

@@ -6,10 +6,14 @@ from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last
-from jaxdnn.layers.arithmetic import Binary, Einsum
+from jaxdnn.layers.activation import LogSoftmax
+from jaxdnn.layers.arithmetic import Binary, Einsum, Unary
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.dense import Dense, MatMul
+from jaxdnn.layers.indexing import GatherNd, ScatterNd
 from jaxdnn.layers.normalization import Bias
+from jaxdnn.layers.reduction import Reduce
+from jaxdnn.layers.tensor import ExpandDims
 
 Values = tuple[str, ...]
 
@@ -39,8 +43,15 @@ def product(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = 
 
 @rules("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", inputs=2)
 def batch_matmul(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Matrix products of the last two axes; real matrices have no adjoint but the transpose."""
+    """Matrix products of the last two axes; the adjoint of complex matrices is more than the transpose."""
     node.attributes.ignore("grad_x", "grad_y")
+    if node.attributes.has("T") and (node.attributes.dtype("T").numpy or "").startswith("complex"):
+        inputs = tuple(
+            b.emit(node, Unary(function="conjugate"), (value,), part=name)[0]
+            if node.attributes.boolean(name, False)
+            else value
+            for name, value in zip(("adj_x", "adj_y"), inputs, strict=True)
+        )
     layer = MatMul(
         transpose_a=node.attributes.boolean("adj_x", False),
         transpose_b=node.attributes.boolean("adj_y", False),
@@ -72,3 +83,34 @@ def add_bias(b: TensorFlowBuilder, node: NodeSource, inputs: Values, axis: int, 
     if axis == -1:
         return b.emit(node, Binary(function="add"), inputs, part=part)
     return b.emit(node, Bias(axis=axis), inputs, part=part)
+
+
+@rules("SparseTensorDenseMatMul", inputs=4)
+def sparse_matmul(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The sparse matrix is filled up first."""
+    places, values, shape, dense = inputs
+    sparse = b.late(node, ScatterNd(shape=()), (places, values), part="dense", shape=shape)
+    layer = MatMul(
+        transpose_a=node.attributes.boolean("adjoint_a", False),
+        transpose_b=node.attributes.boolean("adjoint_b", False),
+    )
+    return b.emit(node, layer, (*sparse, dense))
+
+
+@rules("SparseSoftmaxCrossEntropyWithLogits", inputs=2, outputs=("loss", "backprop"))
+def sparse_cross_entropy(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """A loss that an evaluation graph kept; its gradient has no use here."""
+    scores, labels = inputs
+    logarithms = b.emit(node, LogSoftmax(axis=-1), (scores,), part="logarithms")
+    places = b.emit(node, ExpandDims(axes=(-1,)), (labels,), part="places")
+    own = b.emit(node, GatherNd(batch_axes=1), (*logarithms, *places), part="own")
+    return b.emit(node, Unary(function="negate"), own)
+
+
+@rules("SoftmaxCrossEntropyWithLogits", inputs=2, outputs=("loss", "backprop"))
+def cross_entropy(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The same with a distribution for each label."""
+    scores, labels = inputs
+    logarithms = b.emit(node, LogSoftmax(axis=-1), (scores,), part="logarithms")
+    parts = b.emit(node, Binary(function="multiply"), (*logarithms, labels), part="parts")
+    return b.emit(node, Reduce(operation="sum", axes=(-1,), coefficient=-1.0), parts)

@@ -8,10 +8,12 @@ from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last
-from jaxdnn.importers.tensorflow.textgraph import SWAP
+from jaxdnn.importers.tensorflow.rules.resize import crop_layer
+from jaxdnn.importers.tensorflow.textgraph import CROP, PROPOSALS, PROPOSED, SWAP
 from jaxdnn.layers.detection import Box, DetectionOutput, Pair, PriorBox
 from jaxdnn.layers.normalization import Normalize
 from jaxdnn.layers.shape import Flatten, Reshape, Reverse
+from jaxdnn.layers.stages import DetectedBoxes, ProposalRows, ProposalScores
 
 Values = tuple[str, ...]
 
@@ -21,7 +23,8 @@ _CODES = {"CORNER": "corner", "CENTER_SIZE": "center_size", "CORNER_SIZE": "corn
 @rules("PriorBox", inputs=2)
 def prior_box(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Sizes are stated as they are, or by a smallest side, a largest one and aspect ratios."""
-    node.attributes.ignore("scales")
+    if any(scale != 1 for scale in node.attributes.numbers("scales", ())):
+        raise LayerError("scales must be 1: state width and height")
     layer = PriorBox(
         sizes=_explicit_sizes(node) if node.attributes.has("width") else _sizes(node),
         variance=_variance(node.attributes.numbers("variance", (0.1,))),
@@ -35,7 +38,12 @@ def prior_box(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 
 def _explicit_sizes(node: NodeSource) -> tuple[Pair, ...]:
     widths, heights = node.attributes.numbers("width"), node.attributes.numbers("height")
-    node.attributes.ignore("flip", "aspect_ratio", "min_size", "max_size")
+    node.attributes.ignore("flip")
+    for name in ("min_size", "max_size"):
+        if node.attributes.has(name):
+            raise LayerError(f"has width and height, so that it cannot have {name!r} too")
+    if any(ratio != 1 for ratio in node.attributes.numbers("aspect_ratio", ())):
+        raise LayerError("has width and height, so that aspect_ratio must be 1")
     if len(widths) != len(heights):
         raise LayerError(f"{len(widths)} widths and {len(heights)} heights are given")
     return tuple(zip(widths, heights, strict=True))
@@ -132,3 +140,26 @@ def swap_box_axes(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Val
     pairs = b.emit(node, Reshape(shape=(-1, 2), axis=-2, num_axes=1), inputs, part="pairs")
     swapped = b.emit(node, Reverse(axes=(-1,)), pairs, part="swapped")
     return b.emit(node, Reshape(shape=(-1,), axis=-3, num_axes=2), swapped)
+
+
+@rules(PROPOSALS)
+def proposals(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """All rows, in the form that detections have."""
+    rows = b.emit(node, ProposalRows(), inputs, part="rows")
+    return b.emit(node, Reshape(shape=(1, 1, -1, 7)), rows)
+
+
+@rules(PROPOSED, inputs=2)
+def proposed_scores(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Scores of what was proposed."""
+    return b.emit(node, ProposalScores(classes=node.attributes.integer("num_classes")), inputs)
+
+
+@rules(CROP, inputs=3)
+def crop_detections(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Boxes end with the feature map, whose last elements go on behind it."""
+    features, detections, size = inputs
+    counted = node.attributes.boolean("counted")
+    node.attributes.ignore("extrapolation_value")
+    boxes = b.emit(node, DetectedBoxes(counted=counted), (detections, features), outputs=2, part="boxes")
+    return b.late(node, crop_layer(node, extrapolation=None), (features, *boxes), size=size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.layers.dense import Embed
@@ -11,13 +10,11 @@ from jaxdnn.layers.indexing import (
     OneHot,
     ScatterNd,
     ScatterUpdate,
-    SegmentSum,
     Stitch,
     StridedSlice,
     Window,
 )
 from jaxdnn.layers.shape import Gather
-from jaxdnn.layers.tensor import BandPart, Diagonal
 
 Values = tuple[str, ...]
 
@@ -100,41 +97,7 @@ def one_hot(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     return b.late(node, layer, (indices, on, off), depth=depth)
 
 
-@rules("MatrixBandPart", inputs=3)
-def band_part(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Keep diagonals."""
-    return b.late(node, BandPart(lower=-1, upper=-1), inputs[:1], lower=inputs[1], upper=inputs[2])
-
-
-@rules("MatrixDiag", inputs=1)
-def diagonal(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Put vectors on the main diagonal."""
-    return b.emit(node, Diagonal(), inputs)
-
-
-@rules("MatrixDiagV2", "MatrixDiagV3", inputs=5)
-def diagonal_v3(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Put vectors on one diagonal of a square matrix of zeros, the smallest that holds them."""
-    node.attributes.ignore("align")
-    x, offset, *sizes, padding = inputs
-    for name, value, plain in (
-        ("num_rows", sizes[0], -1),
-        ("num_cols", sizes[1], -1),
-        ("padding", padding, 0),
-    ):
-        array = b.constant(value)
-        if array is None or array.size != 1 or array.reshape(()) != plain:
-            raise LayerError(f"{name} must be the constant {plain}")
-    return b.late(node, Diagonal(), (x,), offset=offset)
-
-
 @rules("DynamicStitch", "ParallelDynamicStitch", inputs=(2, None))
 def stitch(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Deal out rows."""
     return b.emit(node, Stitch(), inputs)
-
-
-@rules("SegmentSum", inputs=2)
-def segment_sum(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Add consecutive rows."""
-    return b.emit(node, SegmentSum(), inputs)

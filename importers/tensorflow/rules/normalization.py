@@ -10,6 +10,7 @@ from jaxdnn.errors import JaxdnnWarning
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last
+from jaxdnn.layers.activation import Relu
 from jaxdnn.layers.arithmetic import Binary, Unary
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.normalization import BatchNorm, LocalResponseNorm
@@ -25,6 +26,24 @@ _STATISTICS = ("y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_
 @rules("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", inputs=5, outputs=_STATISTICS)
 def fused_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Normalise by given statistics, or by the batch's own."""
+    return _fused(b, node, inputs)
+
+
+@rules("_FusedBatchNormEx", inputs=(5, 6), outputs=_STATISTICS)
+def fused_batch_norm_ex(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """TensorFlow's own optimiser joins it with a sum and an activation."""
+    activation = node.attributes.one_of("activation_mode", ("Identity", "Relu"), "Identity")
+    node.attributes.ignore("num_side_inputs")
+    values = _fused(b, node, inputs[:5], "normalized")
+    y = values[:1]
+    if len(inputs) == 6:
+        y = b.emit(node, Binary(function="add"), (*y, inputs[5]), part="sum" if activation == "Relu" else "")
+    if activation == "Relu":
+        y = b.emit(node, Relu(), y)
+    return (*y, *values[1:])
+
+
+def _fused(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
     x, scale, bias, mean, variance = inputs
     axis = -1 if channels_last(node) else 1
     epsilon = node.attributes.number("epsilon", 1e-4)
@@ -37,10 +56,10 @@ def fused_batch_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> 
             JaxdnnWarning,
             stacklevel=2,
         )
-        y = batch_norm(b, node, x, {"scale": scale, "bias": bias}, epsilon, axis)
+        y = batch_norm(b, node, x, {"scale": scale, "bias": bias}, epsilon, axis, part)
         return (*y, *_statistics(b, node, x, axis))
     slots = {"scale": scale, "bias": bias, "mean": mean, "variance": variance}
-    y = batch_norm(b, node, x, slots, epsilon, axis)
+    y = batch_norm(b, node, x, slots, epsilon, axis, part)
     return (*y, mean, variance, mean, variance, variance)
 
 

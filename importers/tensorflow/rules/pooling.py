@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
@@ -15,17 +16,21 @@ Values = tuple[str, ...]
 
 @rules("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D")
 def pool(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Averages count the cells of the input alone."""
+    """Largest elements or averages."""
+    return b.emit(node, window_pool(node, "average" if node.op.startswith("Avg") else "max"), inputs)
+
+
+def window_pool(node: NodeSource, statistic: Literal["max", "average"]) -> Pool:
+    """Return the layer of a node that states window and stride; averages count the cells of the input alone."""
     last = channels_last(node)
-    layer = Pool(
-        statistic="average" if node.op.startswith("Avg") else "max",
+    return Pool(
+        statistic=statistic,
         kernel=per_axis(node, "ksize", last),
         stride=per_axis(node, "strides", last),
         padding=padding(node, last),
         divisor="valid",
         channels_last=last,
     )
-    return b.emit(node, layer, inputs)
 
 
 @rules("MaxPoolV2", inputs=3)

@@ -22,12 +22,19 @@ def _axis(node: NodeSource) -> int | None:
 
 @rules("Dequantize", inputs=3)
 def dequantize(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """A constant stays one."""
+    """Mode and axis are attributes."""
     layer = Dequantize(
         mode=node.attributes.one_of("mode", _MODES, "MIN_COMBINED").lower(),
         axis=_axis(node),
         narrow_range=node.attributes.boolean("narrow_range", False),
     )
+    return (dequantized(b, node, layer, inputs),)
+
+
+def dequantized(
+    b: TensorFlowBuilder, node: NodeSource, layer: Dequantize, inputs: Values, part: str = ""
+) -> str:
+    """Add what a quantised value stands for; a constant stays one."""
     arrays = [b.constant(value) for value in inputs]
     if layer.axis is None and all(array is not None for array in arrays):
         q, *limits = (np.asarray(array) for array in arrays)
@@ -35,8 +42,8 @@ def dequantize(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values
             raise LayerError("takes integers and one smallest and one largest value")
         low, high = (limit.reshape(()).astype(np.float32) for limit in limits)
         factor, summand = layer.affine(q.dtype, low, high)
-        return (b.const(node, q.astype(np.float32) * factor + summand),)
-    return b.emit(node, layer, inputs)
+        return b.const(node, q.astype(np.float32) * factor + summand, part=part)
+    return b.emit(node, layer, inputs, part=part)[0]
 
 
 @rules("QuantizeV2", inputs=3, outputs=("output", "output_min", "output_max"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
+from jaxdnn.layers.arithmetic import Unary
 from jaxdnn.layers.indexing import TopK
 from jaxdnn.layers.reduction import ArgMax, Reduce
 
@@ -28,6 +29,15 @@ def reduce(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     keepdims = node.attributes.boolean(name, False)
     layer = Reduce(operation=_OPERATIONS[node.op], axes=(), keepdims=keepdims)
     return b.late(node, layer, inputs[:1], axes=inputs[1])
+
+
+@rules("EuclideanNorm", inputs=2)
+def euclidean_norm(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The root of the sum of the squares."""
+    keepdims = node.attributes.boolean("keep_dims", False)
+    layer = Reduce(operation="square_sum", axes=(), keepdims=keepdims)
+    squares = b.late(node, layer, inputs[:1], part="squares", axes=inputs[1])
+    return b.emit(node, Unary(function="sqrt"), squares)
 
 
 @rules("ArgMax", "ArgMin", inputs=2)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
+from jaxdnn.importers.tensorflow.graphdef import MAX_RANK
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last
+from jaxdnn.layers.arithmetic import Binary, Cast
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.shape import (
     Concat,
     DepthToSpace,
+    Gather,
     Pad,
     Permute,
     Reshape,
@@ -59,6 +64,8 @@ def shape_n(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 def reshape(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """A constant stays one, so that reshaped weights are weights."""
     array, sizes = (b.constant(value) for value in inputs)
+    if sizes is not None and sizes.size > MAX_RANK:
+        raise LayerError(f"the shape has {sizes.size} values, more than {MAX_RANK}")
     if array is not None and sizes is not None and array.dtype.kind == "f":
         try:
             return (b.const(node, array.reshape(sizes.tolist()), like=inputs[0]),)
@@ -230,3 +237,62 @@ def space_to_batch(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Va
 def batch_to_space(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Images become blocks."""
     return b.late(node, BatchToSpace(block=(), crops=()), inputs[:1], block=inputs[1], crops=inputs[2])
+
+
+@rules("SpaceToBatch", "BatchToSpace", inputs=2)
+def square_blocks(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The first versions have square blocks along rows and columns."""
+    block = (node.attributes.integer("block_size"),) * 2
+    if node.op == "SpaceToBatch":
+        return b.late(node, SpaceToBatch(block=block, padding=()), inputs[:1], padding=inputs[1])
+    return b.late(node, BatchToSpace(block=block, crops=()), inputs[:1], crops=inputs[1])
+
+
+@rules("BroadcastArgs", inputs=2)
+def broadcast_args(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The shape of what two shapes give: of the sum of two arrays without numbers."""
+    zero = b.const(node, np.array(False), part="zero")
+    parts = [
+        b.late(node, Fill(shape=()), (zero,), part=f"part{i}", shape=value)[0]
+        for i, value in enumerate(inputs)
+    ]
+    joined = b.emit(node, Binary(function="or"), tuple(parts), part="joined")
+    return b.emit(node, ShapeOf(), joined)
+
+
+@rules("Empty")
+def empty(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """What nobody has filled is zero."""
+    dtype = node.attributes.dtype("dtype").numpy
+    node.attributes.ignore("init")
+    if dtype is None or dtype == "bfloat16":
+        raise LayerError("nothing can be made of this type")
+    zero = b.const(node, np.zeros((), dtype), part="zero")
+    return b.late(node, Fill(shape=()), (zero,), shape=inputs[0])
+
+
+@rules("DataFormatVecPermute")
+def permute_vector(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Sizes, or pairs of paddings, in the order of another layout."""
+    source, target = _layouts(node)
+    places = b.const(node, np.array([source.index(axis) for axis in target], np.int32), part="places")
+    return b.emit(node, Gather(axis=0), (*inputs, places))
+
+
+@rules("DataFormatDimMap")
+def map_axis(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The number of an axis in another layout; a negative one counts from the end."""
+    source, target = _layouts(node)
+    table = b.const(node, np.array([target.index(axis) for axis in source], np.int32), part="table")
+    rank = b.const(node, np.array(len(source), np.int32), part="rank")
+    places = b.emit(node, Cast(dtype="int32"), inputs, part="axis")
+    places = b.emit(node, Binary(function="floor_remainder"), (*places, rank), part="place")
+    return b.emit(node, Gather(axis=0), (table, *places))
+
+
+def _layouts(node: NodeSource) -> tuple[str, str]:
+    source = node.attributes.text("src_format", "NHWC")
+    target = node.attributes.text("dst_format", "NCHW")
+    if sorted(source) != sorted(target) or len(set(source)) != len(source):
+        raise LayerError(f"src_format {source!r} and dst_format {target!r} do not have the same axes")
+    return source, target

@@ -5,24 +5,11 @@ import pytest
 
 from jaxdnn.errors import JaxdnnWarning, LayerError, ShapeError
 from support.layer import assert_close
-from support.tensorflow import Type, const, load, node, placeholder
+from support.tensorflow import Type, compute, const, load, node, placeholder
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.standard_normal((2, 5, 6, 4)).astype(np.float32)
 FILTER = RNG.standard_normal((3, 3, 4, 2)).astype(np.float32)
-
-
-def compute(folder, op, *inputs, outputs=("y",), feeds=(0,), **attributes):
-    """Run one op; those inputs that are not fed are constants."""
-    names = [f"i{index}" for index in range(len(inputs))]
-    parts = [
-        placeholder(name, array.shape, str(array.dtype)) if index in feeds else const(name, array)
-        for index, (name, array) in enumerate(zip(names, inputs, strict=True))
-    ]
-    net = load(folder, *parts, node("y", op, *names, **attributes), outputs=outputs)
-    got = net({names[index]: inputs[index] for index in feeds})
-    arrays = tuple(np.asarray(got[name]) for name in outputs)
-    return arrays[0] if len(outputs) == 1 else arrays
 
 
 def correlate(x, weight, stride=1):
