@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from jaxdnn.errors import InputError
-from jaxdnn.importers.files import kind_of, read_head
+from jaxdnn.importers.files import file_of, kind_of, read_head
 from jaxdnn.ir import Model
+from jaxdnn.layers.custom import CustomTypes
 
 FORMATS = ("caffe", "darknet", "tensorflow")
 COMPATIBLE = (None, "opencv")
@@ -30,37 +31,48 @@ def load_model(
     outputs: Iterable[str] | None = None,
     stages: tuple[str, ...] = (),
     level: int = 0,
+    custom: CustomTypes | None = None,
 ) -> Model:
     """Read a model from one or two files, given in either order.
 
     Args:
-        paths: the description and, where the format has it apart, the weights.
+        paths: the description and, where the format has it apart, the weights. A SavedModel's directory is a path
+            too.
         format: one of :data:`FORMATS`; by default found out.
         compat: one of :data:`COMPATIBLE`: whose numerics count where OpenCV's differ from the format's own.
         partial: whether Darknet's weights may end behind any layer.
         inputs, outputs: for a TensorFlow graph the nodes that a call feeds and yields: nothing else of the graph
             need be known. The others are read whole.
         stages, level: Caffe's NetState.
+        custom: the layer types that functions of the user compute, known ones too.
 
     Raises:
         JaxdnnError: a file cannot be read or does not make sense.
     """
+    paths = [file_of(path) for path in paths]
     heads = {path: read_head(path) for path in paths}
     format = format or _sniff(heads)
+    custom = custom or {}
     if compat not in COMPATIBLE:
         raise InputError(f"compat {compat!r} is unknown; the one choice is 'opencv'")
     if format == "caffe":
         from jaxdnn.importers import caffe
 
-        return caffe.load_model(*_description_first(paths, heads), compat=compat, stages=stages, level=level)
+        return caffe.load_model(
+            *_description_first(paths, heads), compat=compat, stages=stages, level=level, custom=custom
+        )
     if format == "darknet":
         from jaxdnn.importers import darknet
 
-        return darknet.load_model(*_description_first(paths, heads), compat=compat, partial=partial)
+        return darknet.load_model(
+            *_description_first(paths, heads), compat=compat, partial=partial, custom=custom
+        )
     if format == "tensorflow":
         from jaxdnn.importers import tensorflow
 
-        return tensorflow.load_model(_description_first(paths, heads), inputs=inputs, outputs=outputs)
+        return tensorflow.load_model(
+            _description_first(paths, heads), inputs=inputs, outputs=outputs, custom=custom
+        )
     raise InputError(f"format {format!r} is unknown; the formats are {', '.join(FORMATS)}")
 
 

@@ -53,6 +53,11 @@ def read_head(path: str) -> bytes:
     return head
 
 
+def file_of(path: str) -> str:
+    """Return the file that a path means: in a SavedModel's directory that is ``saved_model.pb``."""
+    return os.path.join(path, "saved_model.pb") if os.path.isdir(path) else path
+
+
 def kind_of(head: bytes) -> Kind:
     """Whether a file's first bytes are text."""
     return "binary" if re.search(rb"[\x00-\x08\x0e-\x1f]", head) else "text"

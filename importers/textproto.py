@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jaxdnn.errors import ParseError
 
+# Possessive repetitions: what could be given back takes a hundred times the memory of a long string.
 _TOKEN = re.compile(
     r"""(?P<space>(?:[\s\ufeff]+|\#[^\n]*)+)
-      | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+      | (?P<string>"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')
       | (?P<mark>[{}<>\[\]:,;])
       | (?P<word>[^\s{}<>\[\]:,;"'\#]+)
       | (?P<stray>.)""",
@@ -75,8 +77,7 @@ class Message:
         self.fields.append((name, value))
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
     line: int
@@ -204,9 +205,8 @@ class _Tokens:
             found = match.group()
             if kind != "space":
                 yield _Token(kind, found, line, match.start() - line_start + 1)
-            newlines = found.count("\n")
-            if newlines:
-                line += newlines
+            elif "\n" in found:
+                line += found.count("\n")
                 line_start = match.start() + found.rindex("\n") + 1
         yield _Token("end", "", line, len(text) - line_start + 1)
 
@@ -269,7 +269,8 @@ def _unescape(token: _Token) -> bytes:
             return chr(code).encode("utf-8", "surrogatepass")
         return _SIMPLE_ESCAPES.get(simple, simple)
 
-    return _ESCAPE.sub(replace, token.text[1:-1].encode("utf-8", "surrogateescape"))
+    data = token.text[1:-1].encode("utf-8", "surrogateescape")
+    return _ESCAPE.sub(replace, data) if b"\\" in data else data
 
 
 def _decode(data: bytes) -> str:

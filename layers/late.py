@@ -11,6 +11,9 @@ import numpy as np
 from jaxdnn.errors import LayerError
 from jaxdnn.layers.base import Layer, Shape, require
 
+MAX_LENGTH = 2**20
+"""How many values an attribute may have: a few bytes of a file may stand for a constant of any size."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Late(Layer):
@@ -59,6 +62,8 @@ def _value(layer: Layer, name: str, array: np.ndarray) -> Any:
         if array.size != 1:
             raise LayerError(f"{name} must be one number, got {array.size}")
         return array.reshape(()).item()
+    if array.size > MAX_LENGTH:
+        raise LayerError(f"{name} has {array.size} values, more than {MAX_LENGTH}")
     if array.ndim > 2:
         raise LayerError(f"{name} must be a list, got an array of {array.ndim} axes")
     return tuple(array.reshape(-1).tolist() if array.ndim < 2 else map(tuple, array.tolist()))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.graphdef import Attribute, FunctionName, TensorShape
 from jaxdnn.importers.tensorflow.tensors import DType, Tensor
+from jaxdnn.layers.custom import Fields
 
 T = TypeVar("T")
 
@@ -20,6 +21,9 @@ _HARMLESS = frozenset(
     )
 )
 """Attributes that never change what is computed."""
+
+MAX_LENGTH = 2**20
+"""How many values an attribute may have that is stated as a tensor."""
 
 
 class Attributes:
@@ -116,17 +120,25 @@ class Attributes:
         """Mark attributes as read that do not matter for inference."""
         self._read.update(names)
 
-    def plain(self) -> dict[str, object]:
-        """Return all attributes as Python values, arrays as numpy's, for a user's function."""
+    def plain(self) -> tuple[Fields, Fields]:
+        """Return all attributes as Python values, arrays as numpy's, for a user's function.
+
+        Returns:
+            those that most functions want, and those that may stay unread.
+        """
+        fields: list[tuple[str, object]] = []
+        optional: list[tuple[str, object]] = []
+        for name, value in self._stated.items():
+            (optional if _may_stay_unread(name, value) else fields).append((name, _plain(value)))
         self._read.update(self._stated)
-        return {name: _plain(value) for name, value in self._stated.items() if not name.startswith("_")}
+        return tuple(fields), tuple(optional)
 
     def unread(self) -> list[str]:
         """Return the attributes that nobody asked for and that may matter."""
         return [
             name
             for name, value in self._stated.items()
-            if name not in self._read | _HARMLESS and not name.startswith("_") and not _is_type(value)
+            if name not in self._read and not _may_stay_unread(name, value)
         ]
 
     def _get(self, name: str, kind: type[T], what: str, default: T | None) -> T:
@@ -144,10 +156,17 @@ class Attributes:
         if values is None:
             raise LayerError(f"has no attribute {name!r}")
         if isinstance(values, Tensor):
-            values = values.array().ravel().tolist()
+            array = values.array()
+            if array.size > MAX_LENGTH:
+                raise LayerError(f"attribute {name!r} has {array.size} values, more than {MAX_LENGTH}")
+            values = array.ravel().tolist()
         if not isinstance(values, list | tuple) or not all(isinstance(value, kind) for value in values):
             raise LayerError(f"attribute {name!r} must be a list of {what}, got {_shown(values)}")
         return list(values)
+
+
+def _may_stay_unread(name: str, value: object) -> bool:
+    return name in _HARMLESS or isinstance(value, DType) or name.startswith("_") or _is_type(value)
 
 
 def _is_type(value: object) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from jaxdnn.errors import FileError, ParseError, located
+from jaxdnn.errors import ParseError, located
 from jaxdnn.importers import wire
 from jaxdnn.importers.tensorflow.graphdef import (
+    MAX_PARTS,
     Argument,
     Attribute,
     FunctionDef,
@@ -16,6 +15,7 @@ from jaxdnn.importers.tensorflow.graphdef import (
     GraphDef,
     NodeDef,
     TensorShape,
+    require_rank,
     require_shallow,
 )
 from jaxdnn.importers.tensorflow.tensors import (
@@ -38,122 +38,109 @@ _FIXED = {FLOAT_VAL: "<f4", DOUBLE_VAL: "<f8", SCOMPLEX_VAL: "<f4", DCOMPLEX_VAL
 _VARINTS = {INT_VAL, INT64_VAL, BOOL_VAL, HALF_VAL, UINT32_VAL, UINT64_VAL}
 
 
+_CACHED = 64
+"""Attributes and shapes of up to so many bytes are decoded once: most of a graph's are the same few."""
+
+
 def read_binary(data: bytes) -> GraphDef:
     """Read a GraphDef.
 
     Raises:
         ParseError: the bytes are damaged or cut short; it says where.
-        FileError: they are a SavedModel or a MetaGraphDef.
     """
-    return _Reader(memoryview(data)).graph()
+    return _Reader(data).graph()
 
 
 class _Reader:
     """Walks messages in place; only the arrays' raw bytes are left where they are."""
 
-    def __init__(self, buffer: memoryview) -> None:
-        self._buffer = buffer
+    def __init__(self, data: bytes) -> None:
+        self._buffer = data
+        self._payloads = memoryview(data)
+        self._entries: dict[bytes, tuple[str, Attribute | None]] = {}
+        self._shapes: dict[bytes, tuple[int | None, ...] | None] = {}
+        self._count = 0
 
     def graph(self) -> GraphDef:
-        self._refuse_wrappers()
         nodes: list[NodeDef] = []
         functions: dict[str, FunctionDef] = {}
         producer = 0
-        for field in wire.fields(self._buffer, 0, len(self._buffer)):
-            if field.number == 1:
-                nodes.append(self._node(_message(field, "a node"), 1))
-            elif field.number == 2:
-                for inner in self._fields(_message(field, "the library")):
-                    if inner.number == 1:
-                        function = self._function(_message(inner, "a function"))
+        for number, start, end in wire.parts(self._buffer, 0, len(self._buffer)):
+            if number == 1:
+                nodes.append(self._node(start, end, 1))
+            elif number == 2:
+                for inner, first, last in wire.parts(self._buffer, start, end):
+                    if inner == 1:
+                        function = self._function(first, last)
                         functions[function.name] = function
-            elif field.number == 4:
-                for inner in self._fields(_message(field, "versions")):
-                    producer = inner.value if inner.number == 1 else producer
+            elif number == 4:
+                for field in wire.fields(self._buffer, start, end):
+                    producer = field.value if field.number == 1 else producer
         return GraphDef(tuple(nodes), functions, producer)
 
-    def _refuse_wrappers(self) -> None:
-        """Tell a SavedModel and a MetaGraphDef, which hold a GraphDef, from the first fields."""
-        try:
-            fields = wire.fields(self._buffer, 0, len(self._buffer))
-            first = next(fields, None)
-            if first and first.number == 1 and first.wire_type == wire.VARINT:
-                raise FileError(
-                    "this is a SavedModel, not a frozen graph: freeze it "
-                    "(convert_variables_to_constants_v2) and save its GraphDef"
-                )
-            # In a MetaGraphDef field 2 is the graph, whose own field 1 is a node; in a GraphDef a library,
-            # whose field 1 is a function, whose field 1 is a message and no name.
-            second = first if first and first.number == 2 else next(fields, None)
-        except ParseError:
-            return
-        if second and second.number == 2 and second.wire_type == wire.BYTES and self._holds_nodes(second):
-            raise FileError("this is a MetaGraphDef (.meta), not a frozen graph: its variables lie elsewhere")
+    def _counted(self, count: int = 1) -> None:
+        """Count what becomes an object: an empty one takes two bytes of a file and hundreds of memory."""
+        self._count += count
+        if self._count > MAX_PARTS:
+            raise ParseError(
+                f"damaged: there are more than {MAX_PARTS} nodes, values of attributes and strings"
+            )
 
-    def _holds_nodes(self, graph: wire.WireField) -> bool:
+    def _text(self, start: int, end: int) -> str:
         try:
-            node = next(self._fields(graph), None)
-            if node is None or node.number != 1 or node.wire_type != wire.BYTES:
-                return False
-            found = {field.number: field for field in self._fields(node)}
-        except ParseError:
-            return False
-        return {1, 2} <= found.keys() and all(
-            found[number].wire_type == wire.BYTES
-            and bytes(self._buffer[found[number].start : found[number].end]).isascii()
-            and b"\n" not in bytes(self._buffer[found[number].start : found[number].end])
-            for number in (1, 2)
-        )
-
-    def _fields(self, message: wire.WireField) -> Iterator[wire.WireField]:
-        return wire.fields(self._buffer, message.start, message.end)
-
-    def _text(self, field: wire.WireField) -> str:
-        try:
-            return bytes(self._buffer[field.start : field.end]).decode()
+            return self._buffer[start:end].decode()
         except UnicodeDecodeError:
-            raise ParseError(f"damaged: a name at byte {field.start} is not UTF-8") from None
+            raise ParseError(f"damaged: a name at byte {start} is not UTF-8") from None
 
-    def _node(self, message: wire.WireField, depth: int) -> NodeDef:
+    def _node(self, start: int, end: int, depth: int) -> NodeDef:
+        self._counted()
         name = op = ""
         inputs: list[str] = []
         attributes: dict[str, Attribute] = {}
         try:
-            for field in self._fields(message):
-                if field.number in (1, 2, 3, 5):
-                    _message(field, "a part of a node")
-                if field.number == 1:
-                    name = self._text(field)
-                elif field.number == 2:
-                    op = self._text(field)
-                elif field.number == 3:
-                    inputs.append(self._text(field))
-                elif field.number == 5:
-                    key, value = self._entry(field, depth + 1)
+            for number, first, last in wire.parts(self._buffer, start, end):
+                if number == 5:
+                    key, value = self._entry(first, last, depth + 1)
                     if value is not None:
                         attributes[key] = value
+                elif number == 3:
+                    inputs.append(self._text(first, last))
+                elif number == 1:
+                    name = self._text(first, last)
+                elif number == 2:
+                    op = self._text(first, last)
         except ParseError as error:
             error.layer = error.layer or (f"{name!r} ({op or 'no op'})" if name else None)
             raise
         return NodeDef(name, op, tuple(inputs), attributes)
 
-    def _entry(self, message: wire.WireField, depth: int) -> tuple[str, Attribute | None]:
+    def _entry(self, start: int, end: int, depth: int) -> tuple[str, Attribute | None]:
+        if end - start > _CACHED:
+            return self._new_entry(start, end, depth)
+        encoded = self._buffer[start:end]
+        known = self._entries.get(encoded)
+        if known is None:
+            known = self._entries[encoded] = self._new_entry(start, end, depth)
+        return known
+
+    def _new_entry(self, start: int, end: int, depth: int) -> tuple[str, Attribute | None]:
         key, value = "", None
-        for field in self._fields(message):
-            if field.number == 1:
-                key = self._text(_message(field, "an attribute's name"))
-            elif field.number == 2:
-                value = self._attribute(_message(field, "an attribute"), depth + 1)
+        for number, first, last in wire.parts(self._buffer, start, end):
+            if number == 1:
+                key = self._text(first, last)
+            elif number == 2:
+                value = self._attribute(first, last, depth + 1)
         return key, value
 
-    def _attribute(self, message: wire.WireField, depth: int) -> Attribute | None:
+    def _attribute(self, start: int, end: int, depth: int) -> Attribute | None:
         require_shallow(depth)
         value: Attribute | None = None
-        for field in self._fields(message):
+        for field in wire.fields(self._buffer, start, end):
             if field.number == 1:
+                message = _message(field, "a list")
                 value = [
                     item
-                    for inner in self._fields(_message(field, "a list"))
+                    for inner in wire.fields(self._buffer, message.start, message.end)
                     for item in self._elements(inner, depth + 1)
                 ]
             else:
@@ -163,85 +150,109 @@ class _Reader:
 
     def _elements(self, field: wire.WireField, depth: int) -> list[Attribute]:
         """Return the values of one field of an AttrValue or of its list, where numbers may be packed."""
-        number, packed = field.number, field.wire_type == wire.BYTES
+        number = field.number
         if number in (3, 5, 6):
-            values = self._varints(field) if packed else [field.value]
+            values = self._varints(field)
+            self._counted(len(values))
             if number == 5:
                 return [bool(value) for value in values]
             return [DType.of(value) for value in values] if number == 6 else list(map(wire.signed, values))
         if number == 4:
-            return [float(value) for value in self._numbers(field, "<f4")]
+            numbers = self._numbers(field, "<f4")
+            self._counted(len(numbers))
+            return list(numbers.tolist())
+        self._counted()
         if number not in (2, 7, 8, 9, 10):
             return []
         _message(field, "an attribute's value")
         if number == 2:
-            return [bytes(self._buffer[field.start : field.end])]
+            return [self._buffer[field.start : field.end]]
         if number == 7:
-            return [TensorShape(self._shape(field))]
+            return [TensorShape(self._shape(field.start, field.end))]
         if number == 8:
-            return [self._tensor(field)]
-        return [self._function_name(field, depth + 1)] if number in (9, 10) else []
+            return [self._tensor(field.start, field.end)]
+        return [self._function_name(field.start, field.end, depth + 1)]
 
-    def _function_name(self, message: wire.WireField, depth: int) -> FunctionName:
+    def _function_name(self, start: int, end: int, depth: int) -> FunctionName:
         name, attributes = "", {}
-        for field in self._fields(message):
-            if field.number == 1:
-                name = self._text(_message(field, "a function's name"))
-            elif field.number == 2:
-                key, value = self._entry(_message(field, "an attribute"), depth + 1)
+        for number, first, last in wire.parts(self._buffer, start, end):
+            if number == 1:
+                name = self._text(first, last)
+            elif number == 2:
+                key, value = self._entry(first, last, depth + 1)
                 if value is not None:
                     attributes[key] = value
         return FunctionName(name, attributes)
 
-    def _shape(self, message: wire.WireField) -> tuple[int | None, ...] | None:
+    def _shape(self, start: int, end: int) -> tuple[int | None, ...] | None:
+        if end - start > _CACHED:
+            return self._new_shape(start, end)
+        encoded = self._buffer[start:end]
+        if encoded not in self._shapes:
+            self._shapes[encoded] = self._new_shape(start, end)
+        return self._shapes[encoded]
+
+    def _new_shape(self, start: int, end: int) -> tuple[int | None, ...] | None:
         sizes: list[int | None] = []
         unknown_rank = False
-        for field in self._fields(message):
+        for field in wire.fields(self._buffer, start, end):
             if field.number == 2:
                 size = 0
-                for inner in self._fields(_message(field, "a dimension")):
+                message = _message(field, "a dimension")
+                for inner in wire.fields(self._buffer, message.start, message.end):
                     size = wire.signed(inner.value) if inner.number == 1 else size
                 sizes.append(None if size == -1 else size)
+                require_rank(len(sizes))
             elif field.number == 3:
                 unknown_rank = bool(field.value)
         return None if unknown_rank and not sizes else tuple(sizes)
 
-    def _tensor(self, message: wire.WireField) -> Tensor:
+    def _tensor(self, start: int, end: int) -> Tensor:
         dtype, content = DType(0), memoryview(b"")
         shape: tuple[int | None, ...] | None = ()
         parts: dict[int, list[np.ndarray]] = {}
         strings: list[bytes] = []
-        for field in self._fields(message):
+        for field in wire.fields(self._buffer, start, end):
             if field.number == 1:
                 dtype = DType.of(field.value)
             elif field.number == 2:
-                shape = self._shape(_message(field, "a shape"))
+                message = _message(field, "a shape")
+                shape = self._shape(message.start, message.end)
             elif field.number == 4:
                 _message(field, "tensor_content")
-                content = self._buffer[field.start : field.end]
+                content = self._payloads[field.start : field.end]
             elif field.number == STRING_VAL:
                 _message(field, "a string")
-                strings.append(bytes(self._buffer[field.start : field.end]))
+                self._counted()
+                strings.append(self._buffer[field.start : field.end])
             elif field.number in _FIXED:
                 parts.setdefault(field.number, []).append(self._numbers(field, _FIXED[field.number]))
             elif field.number in _VARINTS:
-                numbers = self._varints(field) if field.wire_type == wire.BYTES else [field.value]
-                unsigned = field.number in (UINT32_VAL, UINT64_VAL)
-                array = np.array(numbers, np.uint64)
-                parts.setdefault(field.number, []).append(array if unsigned else array.view(np.int64))
-        values = {number: np.concatenate(arrays) for number, arrays in parts.items()}
+                parts.setdefault(field.number, []).append(self._integers(field))
+        values = {
+            number: arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+            for number, arrays in parts.items()
+        }
         if strings:
             values[STRING_VAL] = np.array(strings, object)
-        sizes = None if shape is None else tuple(-1 if size is None else size for size in shape)
+        sizes = None if shape is None else tuple([-1 if size is None else size for size in shape])
         return Tensor(dtype, sizes, content, values)
 
     def _varints(self, field: wire.WireField) -> list[int]:
-        values = []
-        position = field.start
-        while position < field.end:
-            value, position = wire.varint(self._buffer, position, field.end)
-            values.append(value)
+        if field.wire_type != wire.BYTES:
+            return [field.value]
+        values: list[int] = wire.varints(self._buffer, field.start, field.end).tolist()
         return values
+
+    def _integers(self, field: wire.WireField) -> np.ndarray:
+        """Return the values of an array's field of varints; int_val and int64_val may be negative."""
+        if field.wire_type == wire.BYTES:
+            array = wire.varints(self._buffer, field.start, field.end)
+        else:
+            self._counted()
+            array = np.array([field.value], np.uint64)
+        signed = field.number not in (UINT32_VAL, UINT64_VAL) and array.dtype == np.uint64
+        return array.view(np.int64) if signed else array
 
     def _numbers(self, field: wire.WireField, dtype: str) -> np.ndarray:
         item = np.dtype(dtype).itemsize
@@ -252,44 +263,47 @@ class _Reader:
             return np.frombuffer(self._buffer, dtype, size // item, field.start)
         if field.wire_type != {4: wire.FIXED32, 8: wire.FIXED64}[item]:
             raise ParseError(f"damaged: wire type {field.wire_type} for values of {item} bytes")
+        if field.value == 1:
+            return np.frombuffer(self._buffer, dtype, 1, field.start)
         bytes_ = np.frombuffer(self._buffer, np.uint8, field.end - field.start, field.start)
         strided = np.lib.stride_tricks.as_strided(bytes_, (field.value, item), (field.stride, 1))
         return np.ascontiguousarray(strided).view(dtype).reshape(-1)
 
-    def _function(self, message: wire.WireField) -> FunctionDef:
+    def _function(self, start: int, end: int) -> FunctionDef:
+        self._counted()
         name = ""
         inputs: list[Argument] = []
         outputs: list[Argument] = []
         nodes, returns = [], {}
-        for field in self._fields(message):
-            if field.number == 1:
-                for inner in self._fields(_message(field, "a signature")):
-                    if inner.number == 1:
-                        name = self._text(_message(inner, "a function's name"))
-                    elif inner.number in (2, 3):
-                        argument = self._argument(_message(inner, "an argument"))
-                        (inputs if inner.number == 2 else outputs).append(argument)
-            elif field.number == 3:
+        for number, first, last in wire.parts(self._buffer, start, end):
+            if number == 1:
+                for inner, begin, stop in wire.parts(self._buffer, first, last):
+                    if inner == 1:
+                        name = self._text(begin, stop)
+                    elif inner in (2, 3):
+                        (inputs if inner == 2 else outputs).append(self._argument(begin, stop))
+            elif number == 3:
                 with located(layer=f"{name!r} (function)"):
-                    nodes.append(self._node(_message(field, "a node"), 2))
-            elif field.number == 4:
-                pair = {inner.number: inner for inner in self._fields(_message(field, "a return value"))}
+                    nodes.append(self._node(first, last, 2))
+            elif number == 4:
+                pair = {inner: (begin, stop) for inner, begin, stop in wire.parts(self._buffer, first, last)}
                 if {1, 2} <= pair.keys():
-                    returns[self._text(_message(pair[1], "a name"))] = self._text(_message(pair[2], "a name"))
+                    returns[self._text(*pair[1])] = self._text(*pair[2])
         return FunctionDef(name, tuple(inputs), tuple(outputs), tuple(nodes), returns)
 
-    def _argument(self, message: wire.WireField) -> Argument:
+    def _argument(self, start: int, end: int) -> Argument:
+        self._counted()
         name = count_from = types_from = ""
         dtype = None
-        for field in self._fields(message):
-            if field.number == 1:
-                name = self._text(_message(field, "a name"))
-            elif field.number == 3:
+        for field in wire.fields(self._buffer, start, end):
+            if field.number == 3:
                 dtype = DType.of(field.value)
+            elif field.number == 1:
+                name = self._text(field.start, field.end)
             elif field.number == 5:
-                count_from = self._text(_message(field, "a name"))
+                count_from = self._text(field.start, field.end)
             elif field.number == 6:
-                types_from = self._text(_message(field, "a name"))
+                types_from = self._text(field.start, field.end)
         return Argument(name, dtype, count_from, types_from)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,13 +60,25 @@ class TensorFlowBuilder(Builder):
     Attributes:
         functions: the graph's library, by name.
         calls: the functions whose bodies are being imported, outermost first.
+        called: how many nodes the bodies had that were imported so far.
         producer: version of the TensorFlow that wrote the graph.
+        path: of its file.
+        custom: the ops that functions of the user compute.
     """
 
-    def __init__(self, functions: Mapping[str, FunctionDef], producer: int) -> None:
+    def __init__(
+        self,
+        functions: Mapping[str, FunctionDef],
+        producer: int,
+        path: str = "",
+        custom: Container[str] = (),
+    ) -> None:
         super().__init__()
+        self.path = path
+        self.custom = custom
         self.functions = functions
         self.calls: tuple[str, ...] = ()
+        self.called = 0
         self.producer = producer
         self._depth = 0
         self._constants: dict[str, np.ndarray] = {}

@@ -11,6 +11,12 @@ from jaxdnn.importers.tensorflow.tensors import DType, Tensor
 MAX_NESTING = 64
 """How deep messages may lie in each other; protobuf's own limit is 100."""
 
+MAX_PARTS = 2**20
+"""How many nodes, values in attributes and strings a file may have; large graphs have a tenth of it."""
+
+MAX_RANK = 254
+"""How many dimensions a shape may have, which is TensorFlow's own limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorShape:
@@ -105,11 +111,23 @@ class GraphDef:
         nodes: in the file's order.
         functions: the library, by name.
         producer: version of the TensorFlow that wrote the graph, 0 where it is not stated.
+        results: the tensors that the file says are its outputs, by the names that it calls them.
     """
 
     nodes: tuple[NodeDef, ...]
     functions: Mapping[str, FunctionDef] = field(default_factory=dict)
     producer: int = 0
+    results: Mapping[str, str] = field(default_factory=dict)
+
+
+def require_rank(rank: int) -> None:
+    """Refuse shapes of too many dimensions.
+
+    Raises:
+        ParseError: there are more than :data:`MAX_RANK`.
+    """
+    if rank > MAX_RANK:
+        raise ParseError(f"a shape has more than {MAX_RANK} dimensions")
 
 
 def require_shallow(depth: int, line: int | None = None) -> None:

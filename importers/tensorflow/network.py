@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from jaxdnn.errors import FileError, GraphError, InputError, located, some
 from jaxdnn.importers.files import basename, kind_of, read_head, read_text
 from jaxdnn.importers.tensorflow import rules as _rules  # noqa: F401  (registers all rules)
 from jaxdnn.importers.tensorflow.attributes import Attributes
-from jaxdnn.importers.tensorflow.binary import read_binary
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.graphdef import GraphDef, NodeDef, TensorShape
 from jaxdnn.importers.tensorflow.order import Reference, data_inputs, needed
 from jaxdnn.importers.tensorflow.postprocessor import recognize
+from jaxdnn.importers.tensorflow.savedmodel import read_graph
 from jaxdnn.importers.tensorflow.scope import Scope
 from jaxdnn.importers.tensorflow.tensors import NAMES, DType
 from jaxdnn.importers.tensorflow.text import read_text as parse_text
-from jaxdnn.importers.tensorflow.textgraph import translate
+from jaxdnn.importers.tensorflow.textgraph import CROP, translate
 from jaxdnn.ir import Model, Source
 
 _NO_RESULT = frozenset(
@@ -34,15 +34,21 @@ _INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
 def load_model(
-    paths: list[str], *, inputs: Iterable[str] | None = None, outputs: Iterable[str] | None = None
+    paths: list[str],
+    *,
+    inputs: Iterable[str] | None = None,
+    outputs: Iterable[str] | None = None,
+    custom: Container[str] = (),
 ) -> Model:
     """Read a frozen graph.
 
     Args:
         paths: a binary GraphDef, a text one, or both: then the text says what is computed, and the binary
-            file's constants are its weights.
+            file's constants are its weights. A SavedModel's file, if its variables are constants.
         inputs: what a call feeds instead of the placeholders.
-        outputs: what a call returns; by default the nodes that nobody reads.
+        outputs: what a call returns; by default a SavedModel's outputs under the names of its signature,
+            else the nodes that nobody reads.
+        custom: the ops that functions of the user compute, known ones too.
 
     Raises:
         JaxdnnError: a file cannot be read or does not make sense; the message says where.
@@ -51,7 +57,7 @@ def load_model(
     with located(file=paths[0]):
         if not graph.nodes:
             raise FileError("not a GraphDef: there is no node in it")
-        return _import(graph, paths, inputs, outputs)
+        return _import(graph, paths, inputs, outputs, custom)
 
 
 def _read(path: str) -> GraphDef:
@@ -60,7 +66,7 @@ def _read(path: str) -> GraphDef:
         if not binary:
             return parse_text(read_text(path))
         with open(path, "rb") as file:
-            return read_binary(file.read())
+            return read_graph(file.read())
 
 
 def _merge(graphs: list[tuple[str, GraphDef]]) -> GraphDef:
@@ -103,11 +109,18 @@ def _read_only_there(nodes: list[NodeDef], others: list[NodeDef]) -> list[NodeDe
 
 
 def _import(
-    graph: GraphDef, paths: list[str], inputs: Iterable[str] | None, outputs: Iterable[str] | None
+    graph: GraphDef,
+    paths: list[str],
+    inputs: Iterable[str] | None,
+    outputs: Iterable[str] | None,
+    custom: Container[str],
 ) -> Model:
-    builder = TensorFlowBuilder(graph.functions, graph.producer)
+    builder = TensorFlowBuilder(graph.functions, graph.producer, paths[0], custom)
     scope = Scope(builder, recognize(graph.nodes))
-    ends = _guessed_outputs(graph) if outputs is None else tuple(outputs)
+    if outputs is None:
+        outputs = graph.results or _guessed_outputs(graph)
+    names = tuple(outputs)
+    ends = tuple(graph.results.get(name, name) for name in names)
     for name in (*ends, *(inputs or ())):
         if Reference.parse(name).node not in scope.nodes:
             raise InputError(f"the graph has no node {name!r}; it has {some(list(scope.nodes))}")
@@ -121,15 +134,22 @@ def _import(
         for name, found in scope.values.items()
         for port, value in enumerate(found)
     }
-    aliases |= dict(zip(ends, values, strict=True))
+    aliases |= dict(zip(names, values, strict=True))
     aliases = {name: value for name, value in aliases.items() if name != value}
     source = Source("tensorflow", tuple(paths), {})
-    return builder.finish(basename(paths[0]), ends, aliases, source)
+    return builder.finish(basename(paths[0]), names, aliases, source)
 
 
 def _guessed_outputs(graph: GraphDef) -> tuple[str, ...]:
-    """Return the nodes that no node reads, without those that yield nothing and forgotten constants."""
-    read = {Reference.parse(text).node for node in graph.nodes for text in data_inputs(node)}
+    """Return the nodes that no node reads, without those that yield nothing and forgotten constants.
+
+    Detections are a result even where masks are computed for them.
+    """
+    read = {
+        Reference.parse(text).node
+        for node in graph.nodes
+        for text in (data_inputs(node)[:1] if node.op == CROP else data_inputs(node))
+    }
     constants = {node.name for node in graph.nodes if node.op == "Const"}
     ends = [
         node.name
@@ -172,5 +192,6 @@ def _refuse_variables(nodes: list[NodeDef]) -> None:
     if variables:
         raise GraphError(
             f"the graph is not frozen, it has {len(variables)} variables ({some(variables)}): "
-            "freeze it first, which replaces variables by constants"
+            "freeze it first, which replaces variables by constants (convert_variables_to_constants_v2 in "
+            "TensorFlow 2, freeze_graph in TensorFlow 1)"
         )

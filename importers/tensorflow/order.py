@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jaxdnn.errors import GraphError
 from jaxdnn.importers.tensorflow.graphdef import NodeDef
@@ -24,6 +25,7 @@ class Reference:
     argument: str = ""
 
     @classmethod
+    @lru_cache(maxsize=1 << 16)  # every pass over a graph reads the same texts
     def parse(cls, text: str) -> Reference:
         """Read ``node``, ``node:port`` or ``node:argument:index``."""
         if ":" not in text:
@@ -40,8 +42,11 @@ class Reference:
 
 
 def data_inputs(node: NodeDef) -> tuple[str, ...]:
-    """Return a node's inputs without the control inputs."""
-    return tuple([name for name in node.inputs if name[:1] != "^"])
+    """Return a node's inputs without the control inputs, which come last."""
+    inputs = node.inputs
+    if inputs and inputs[-1][:1] == "^":
+        return tuple([name for name in inputs if name[:1] != "^"])
+    return inputs
 
 
 def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[str]) -> list[NodeDef]:

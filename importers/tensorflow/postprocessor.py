@@ -10,7 +10,8 @@ from jaxdnn.importers.tensorflow.graphdef import NodeDef
 from jaxdnn.importers.tensorflow.order import Reference, data_inputs
 from jaxdnn.importers.tensorflow.tensors import NAMES, DType, Tensor
 
-_SCOPE = re.compile(r"(?:.*/)?BatchMultiClassNonMaxSuppression(?:_\d+)?(?=/)")
+_SUPPRESSION = "BatchMultiClassNonMaxSuppression"
+_SCOPE = re.compile(rf"(?:.*/)?{_SUPPRESSION}(?:_\d+)?(?=/)")
 _STACK = re.compile(r"TensorArrayStack(?:_(\d+))?/TensorArrayGatherV3$")
 _SUPPRESSIONS = ("NonMaxSuppressionV2", "NonMaxSuppressionV3")
 _LAST_FLOAT = 2
@@ -33,7 +34,7 @@ def recognize(nodes: tuple[NodeDef, ...]) -> tuple[NodeDef, ...]:
     known = {node.name: node for node in nodes}
     scopes: dict[str, list[NodeDef]] = {}
     for node in nodes:
-        found = _SCOPE.match(node.name)
+        found = _SUPPRESSION in node.name and _SCOPE.match(node.name)
         if found:
             scopes.setdefault(found[0], []).append(node)
     replaced: dict[str, NodeDef] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 
-from jaxdnn.errors import GraphError, InputError, JaxdnnWarning, located, some
+from jaxdnn.errors import GraphError, InputError, JaxdnnError, JaxdnnWarning, located, some
 from jaxdnn.importers.tensorflow.attributes import Attributes
 from jaxdnn.importers.tensorflow.branches import lift_branches
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
@@ -18,6 +18,9 @@ from jaxdnn.layers.custom import Custom
 
 MAX_CALLS = 64
 """How deep functions may call each other."""
+
+MAX_CALLED = 2**17
+"""How many nodes the bodies of all calls may have: functions that call each other twice make any number of a few."""
 
 
 class Scope:
@@ -41,6 +44,7 @@ class Scope:
         self.prefix = prefix
         self.values: dict[str, tuple[str, ...]] = dict(given or {})
         self.nodes: dict[str, NodeDef] = {}
+        self._ports: dict[str, int] | None = None
         for node in nodes:
             if node.name in self.nodes:
                 raise GraphError(f"two nodes are called {node.name!r}", line=node.line or None)
@@ -51,13 +55,18 @@ class Scope:
         wanted = [Reference.parse(text) for text in references]
         ends = [reference.node for reference in wanted]
         self._lift(ends)
-        ports = _ports(self.nodes.values(), wanted)
         for node in needed(self.nodes, ends, self.values):
-            self._import(node, ports.get(node.name, 0) + 1)
+            try:
+                self._import(node, wanted)
+            except JaxdnnError:
+                with located(line=node.line or None, layer=node.place):
+                    raise
         return tuple(self.read(reference) for reference in wanted)
 
     def _lift(self, ends: list[str]) -> None:
         """Turn TensorFlow 1's loops and branches into calls of functions."""
+        if not any(node.op in MERGES for node in self.nodes.values()):
+            return
         alive = reachable(self.nodes, ends, self.values)
         if not any(self.nodes[name].op in MERGES for name in alive):
             return
@@ -96,22 +105,37 @@ class Scope:
         first = names.index(reference.argument) if reference.argument in names else 0
         return first + reference.port
 
-    def _import(self, node: NodeDef, outputs: int) -> None:
+    def _highest_ports(self, wanted: Iterable[Reference]) -> dict[str, int]:
+        """Return the highest output of each node that is wanted or that any node reads."""
+        read = (Reference.parse(text) for node in self.nodes.values() for text in data_inputs(node))
+        ports: dict[str, int] = {}
+        for reference in (*wanted, *read):
+            node = self.nodes.get(reference.node)
+            port = self._port(node, reference) if node and reference.argument else reference.port
+            ports[reference.node] = max(ports.get(reference.node, 0), port)
+        return ports
+
+    def _import(self, node: NodeDef, wanted: list[Reference]) -> None:
         b = self.builder
-        b.origin = f":{node.line}" if node.line else ""
-        with located(line=node.line or None, layer=node.place):
-            inputs = tuple(self.read(Reference.parse(text)) for text in data_inputs(node))
-            source = NodeSource(self.prefix + node.name, node.op, Attributes(node.attributes))
-            if node.op in RULES:
-                rule = RULES[node.op]
-                rule.check(len(inputs))
-                self.values[node.name] = rule.function(b, source, inputs)
-                _report_unread(source)
-            elif node.op in b.functions:
-                self.values[node.name] = call(b, node.op, inputs, source.name)
-            else:
-                layer = Custom(type=node.op, fields=tuple(source.attributes.plain().items()))
-                self.values[node.name] = b.emit(source, layer, inputs, outputs=outputs)
+        b.origin = f"{b.path}:{node.line}" if node.line else b.path
+        inputs = tuple([self.read(Reference.parse(text)) for text in data_inputs(node)])
+        source = NodeSource(self.prefix + node.name, node.op, Attributes(node.attributes))
+        if node.op in RULES and node.op not in b.custom:
+            rule = RULES[node.op]
+            rule.check(len(inputs))
+            self.values[node.name] = rule.function(b, source, inputs)
+            _report_unread(source)
+        elif node.op in b.functions and node.op not in b.custom:
+            self.values[node.name] = call(b, node.op, inputs, source.name)
+        else:
+            if self._ports is None:
+                self._ports = self._highest_ports(wanted)
+            fields, optional = source.attributes.plain()
+            layer = Custom(
+                type=node.op, fields=fields, optional=optional, channels_last=True, open_outputs=True
+            )
+            outputs = self._ports.get(node.name, 0) + 1
+            self.values[node.name] = b.emit(source, layer, inputs, outputs=outputs)
 
 
 def call(b: TensorFlowBuilder, name: str, arguments: tuple[str, ...], place: str) -> tuple[str, ...]:
@@ -134,6 +158,11 @@ def call(b: TensorFlowBuilder, name: str, arguments: tuple[str, ...], place: str
     if len(b.calls) == MAX_CALLS:
         raise GraphError(f"functions call each other more than {MAX_CALLS} deep, down to {name!r}")
     function = b.functions[name]
+    b.called += 1 + len(function.nodes)
+    if b.called > MAX_CALLED:
+        raise GraphError(
+            f"functions call each other so often that they stand for more than {MAX_CALLED} nodes"
+        )
     scope = Scope(b, function.nodes, _bind(function, arguments), f"{place}/")
     calls, b.calls = b.calls, (*b.calls, name)
     try:
@@ -167,15 +196,6 @@ def _bind(function: FunctionDef, arguments: tuple[str, ...]) -> dict[str, tuple[
 
 def _is_list(argument: Argument) -> bool:
     return bool(argument.count_from or argument.types_from)
-
-
-def _ports(nodes: Iterable[NodeDef], wanted: Iterable[Reference]) -> dict[str, int]:
-    """Return the highest output of each node that is wanted or that any node reads."""
-    read = (Reference.parse(text) for node in nodes for text in data_inputs(node))
-    ports: dict[str, int] = {}
-    for reference in (*wanted, *read):
-        ports[reference.node] = max(ports.get(reference.node, 0), reference.port)
-    return ports
 
 
 def _report_unread(source: NodeSource) -> None:

@@ -14,6 +14,9 @@ from jaxdnn.layers.base import dims
 
 MAX_ELEMENTS = 2**31 - 1
 
+MAX_REPEATED = 2**29
+"""How many bytes an array may have whose elements are not all stored: a few bytes of a file could mean any size."""
+
 _REFERENCE = 100
 _TYPES: dict[int, tuple[str, str | None]] = {
     1: ("FLOAT", "float32"),
@@ -128,6 +131,11 @@ class Tensor:
             flat = flat[:count]
         if flat.size == count:
             return flat.reshape(shape)
+        if count * flat.itemsize > MAX_REPEATED:
+            raise ParseError(
+                f"its shape {dims(shape)} has {count * flat.itemsize} bytes, more than {MAX_REPEATED}, of which only "
+                f"{flat.size * flat.itemsize} are stored"
+            )
         if flat.size <= 1:
             return np.broadcast_to(flat[0] if flat.size else self._zero(), shape)
         full = np.empty(count, flat.dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +18,7 @@ from jaxdnn.importers.tensorflow.graphdef import (
     TensorShape,
     require_shallow,
 )
+from jaxdnn.importers.tensorflow.scalars import bad, boolean, integer, number
 from jaxdnn.importers.tensorflow.tensors import (
     NAMES,
     STRING_VAL,
@@ -51,7 +51,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "Dim": ("size", "name"),
     "Entry": ("key", "value"),
 }
-_VALUES = {
+VALUES = {
     "float_val": (5, float),
     "double_val": (6, float),
     "int_val": (7, int),
@@ -64,12 +64,9 @@ _VALUES = {
     "uint32_val": (16, int),
     "uint64_val": (17, int),
 }
-_FIELDS["TensorProto"] = ("dtype", "tensor_shape", "version_number", "tensor_content", *_VALUES)
-_NUMBER = re.compile(
-    r"([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|infinity|nan))[fF]?", re.I
-)
-_WORDS = {"true": True, "t": True, "True": True, "1": True}
-_WORDS |= {"false": False, "f": False, "False": False, "0": False}
+"""What a TensorProto's elements are stored in: the field's name, its number and Python's type."""
+
+_FIELDS["TensorProto"] = ("dtype", "tensor_shape", "version_number", "tensor_content", *VALUES)
 
 
 def read_text(text: str) -> GraphDef:
@@ -87,7 +84,7 @@ def read_text(text: str) -> GraphDef:
     ]
     producer = 0
     for versions in _messages(message, "versions"):
-        producer = _integer(_last(_checked(versions, "VersionDef"), "producer"), producer)
+        producer = integer(_last(_checked(versions, "VersionDef"), "producer"), producer)
     return GraphDef(nodes, {function.name: function for function in functions}, producer)
 
 
@@ -100,7 +97,7 @@ def _checked(message: Message, kind: str) -> Message:
 
 def _messages(message: Message, name: str) -> list[Message]:
     for value in message.scalars(name):
-        raise _bad(value, f"{name} must be a message")
+        raise bad(value, f"{name} must be a message")
     return message.messages(name)
 
 
@@ -119,37 +116,8 @@ def _string(message: Message, name: str) -> str:
     if value is None:
         return ""
     if not value.quoted:
-        raise _bad(value, f"{name} must be a string, got {value.text}")
+        raise bad(value, f"{name} must be a string, got {value.text}")
     return value.text
-
-
-def _integer(value: Scalar | None, default: int = 0) -> int:
-    if value is None:
-        return default
-    try:
-        if value.quoted:
-            raise ValueError
-        digits = value.text.lstrip("+-")
-        octal = len(digits) > 1 and digits.startswith("0") and digits.isdigit()
-        number = int(value.text, 8 if octal else 0)
-    except ValueError:
-        raise _bad(value, f"an integer expected, got {value.text!r}") from None
-    if not -(2**63) <= number < 2**64:
-        raise _bad(value, f"{value.text} does not fit 64 bits")
-    return number
-
-
-def _number(value: Scalar) -> float:
-    number = _NUMBER.fullmatch(value.text)
-    if value.quoted or not number:
-        raise _bad(value, f"a number expected, got {value.text!r}")
-    return float(number[1])
-
-
-def _boolean(value: Scalar) -> bool:
-    if value.quoted or value.text not in _WORDS:
-        raise _bad(value, f"true or false expected, got {value.text!r}")
-    return _WORDS[value.text]
 
 
 def _type(value: Scalar) -> DType:
@@ -158,15 +126,15 @@ def _type(value: Scalar) -> DType:
         if name == "INVALID":
             return DType(0)
         if name not in NAMES:
-            raise _bad(value, f"there is no type {value.text}")
+            raise bad(value, f"there is no type {value.text}")
         return DType(NAMES[name])
-    return DType.of(_integer(value))
+    return DType.of(integer(value))
 
 
 _READERS: dict[str, Callable[[Scalar], Attribute]] = {
-    "i": _integer,
-    "f": _number,
-    "b": _boolean,
+    "i": integer,
+    "f": number,
+    "b": boolean,
     "type": _type,
 }
 
@@ -209,7 +177,7 @@ def _elements(message: Message, depth: int) -> list[Attribute]:
         if isinstance(value, Scalar):
             if name in ("s", "placeholder"):
                 if not value.quoted:
-                    raise _bad(value, f"a string expected, got {value.text}")
+                    raise bad(value, f"a string expected, got {value.text}")
                 elements.append(value.data)
             else:
                 elements.append(_READERS[name](value))
@@ -225,9 +193,9 @@ def _elements(message: Message, depth: int) -> list[Attribute]:
 
 def _shape(message: Message) -> tuple[int | None, ...] | None:
     _checked(message, "TensorShapeProto")
-    sizes = [_integer(_last(_checked(dim, "Dim"), "size")) for dim in _messages(message, "dim")]
+    sizes = [integer(_last(_checked(dim, "Dim"), "size")) for dim in _messages(message, "dim")]
     unknown = _last(message, "unknown_rank")
-    if unknown and _boolean(unknown) and not sizes:
+    if unknown and boolean(unknown) and not sizes:
         return None
     return tuple(None if size == -1 else size for size in sizes)
 
@@ -240,18 +208,18 @@ def _tensor(message: Message) -> Tensor:
         shape = _shape(stated)
     content = _last(message, "tensor_content")
     values = {}
-    for name, (number, kind) in _VALUES.items():
+    for name, (field, kind) in VALUES.items():
         stored = _scalars(message, name)
         if not stored:
             continue
-        if number == STRING_VAL:
-            values[number] = np.array([value.data for value in stored], object)
+        if field == STRING_VAL:
+            values[field] = np.array([value.data for value in stored], object)
         elif kind is int:
-            numbers = [_integer(value) for value in stored]
-            values[number] = np.array(numbers, np.uint64 if name.startswith("uint") else np.int64)
+            numbers = [integer(value) for value in stored]
+            values[field] = np.array(numbers, np.uint64 if name.startswith("uint") else np.int64)
         else:
-            reader = _boolean if kind is bool else _number
-            values[number] = np.array([reader(value) for value in stored])
+            reader = boolean if kind is bool else number
+            values[field] = np.array([reader(value) for value in stored])
     sizes = None if shape is None else tuple(-1 if size is None else size for size in shape)
     return Tensor(
         _type(dtype) if dtype else DType(0), sizes, content.data if content is not None else b"", values
@@ -283,7 +251,3 @@ def _argument(message: Message) -> Argument:
         _string(message, "number_attr"),
         _string(message, "type_list_attr"),
     )
-
-
-def _bad(value: Scalar, message: str) -> ParseError:
-    return ParseError(message, line=value.line, column=value.column)

@@ -123,3 +123,29 @@ def test_any_bytes_are_read_or_raise_a_parse_error(data):
     except ParseError:
         return
     assert all(0 <= f.start <= f.end <= len(data) for f in found)
+
+
+@given(MESSAGES)
+def test_parts_are_the_fields_of_bytes(data):
+    wanted = [(found.number, found.start, found.end) for found in read(data) if found.wire_type == wire.BYTES]
+    assert list(wire.parts(data, 0, len(data))) == wanted
+
+
+@given(MESSAGES, st.integers(1, 8))
+def test_parts_that_are_cut_short(data, cut):
+    cut_short = field(1, data)[:-cut]
+    if cut <= len(data):
+        with pytest.raises(ParseError, match="cut short"):
+            list(wire.parts(cut_short, 0, len(cut_short)))
+
+
+@given(st.lists(st.one_of(st.integers(0, 127), st.integers(0, 2**64 - 1))))
+def test_packed_varints(values):
+    data = b"\xff" + b"".join(map(varint, values)) + b"\xff"
+    assert wire.varints(data, 1, len(data) - 1).tolist() == values
+
+
+@pytest.mark.parametrize("data", [b"\x80", b"\x01\xff", b"\xff" * 10 + b"\x01"])
+def test_packed_varints_that_do_not_end(data):
+    with pytest.raises(ParseError, match=f"a number in bytes 0 to {len(data)} does not end"):
+        wire.varints(data, 0, len(data))
