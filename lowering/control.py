@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import ShapeError
+from jaxdnn.errors import LayerError, ShapeError
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.control import Branch, While
+from jaxdnn.lowering.padded import Padded, depends_on_data
 from jaxdnn.lowering.registry import Interpreter, lowers
+from jaxdnn.lowering.static import deciding
 
 UNROLLED = 16
 """A loop of at most this many rounds is unrolled, so that what it counts stays known."""
@@ -39,7 +42,7 @@ def branch(
     index = jnp.where((index < 0) | (index > last), last, index)
 
     def run(graph: Interpreter) -> Callable[[], State]:
-        return lambda: tuple(jnp.asarray(value) for value in graph(weights, inputs))
+        return lambda: _arrays(graph(weights, inputs))
 
     try:
         chosen_results: State = jax.lax.switch(index, [run(graph) for graph in graphs])
@@ -53,7 +56,11 @@ def _compare(results: list[State]) -> None:
     for number, result in enumerate(results):
         for one, other in zip(results[0], result, strict=True):
             if (one.shape, one.dtype) != (other.shape, other.dtype):
-                raise ShapeError(f"branch 0 gives {_spec(one)}, branch {number} gives {_spec(other)}")
+                error = depends_on_data(
+                    f"which branch is chosen (0 gives {_spec(one)}, {number} gives {_spec(other)})"
+                )
+                error.arguments = (0,)
+                raise error
 
 
 @lowers(While, numpy=True, nested=True)
@@ -67,7 +74,7 @@ def while_(
     rounds = _rounds(condition, body, weights, state, fixed)
 
     def step(state: State) -> State:
-        return tuple(jnp.asarray(value) for value in body(weights, (*state, *fixed)))
+        return _arrays(body(weights, (*state, *fixed)))
 
     def unrolled(state: State) -> State:
         for _ in range(rounds or 0):
@@ -75,7 +82,7 @@ def while_(
         return state
 
     def goes_on(state: State) -> Any:
-        return jnp.asarray(condition(weights, (*state, *fixed))[0]).reshape(()).astype(bool)
+        return jnp.asarray(_truth(condition(weights, (*state, *fixed))[0]))
 
     if rounds is not None and rounds <= UNROLLED:
         return unrolled(state)
@@ -84,9 +91,10 @@ def while_(
         if rounds is not None:
             ended: State = jax.lax.fori_loop(0, rounds, lambda _, state: step(state), state)
             return ended
-        return jax.lax.while_loop(goes_on, step, state)
+        ended = jax.lax.while_loop(goes_on, step, state)
+        return tuple(_without_gradient(value, layer.body.name) for value in ended)
 
-    begun = tuple(map(jnp.asarray, state))
+    begun = _arrays(state)
     if all(value.size for value in begun):
         # Finding shapes first would trace the body twice, and what lies d loops deep 2^d times.
         try:
@@ -130,14 +138,8 @@ def _rounds(
     fixed: State,
 ) -> int | None:
     """Count the rounds if the condition depends on known values alone: nothing else is computed."""
-    count = len(state)
-    needed = condition.reads((0,))
-    while True:
-        variables = tuple(sorted(index for index in needed if index < count))
-        more = needed | body.reads(variables)
-        if more == needed:
-            break
-        needed = more
+    needed = deciding(condition, body)
+    variables = tuple(sorted(index for index in needed if index < len(state)))
     if not all(isinstance((*state, *fixed)[index], np.ndarray) for index in needed):
         return None
     values = [*state, *fixed]
@@ -145,7 +147,7 @@ def _rounds(
         (goes_on,) = condition(weights, tuple(values))
         if not isinstance(goes_on, np.ndarray):
             return None
-        if not goes_on.all():
+        if not _truth(goes_on):
             return rounds
         results = body(weights, tuple(values), variables)
         for index, value in zip(variables, results, strict=True):
@@ -153,6 +155,36 @@ def _rounds(
         if not all(isinstance(value, np.ndarray) for value in results):
             return None
     return None
+
+
+def _truth(value: Any) -> Any:
+    """Return whether a loop goes on, as a boolean scalar."""
+    if value.size != 1:
+        raise ShapeError(f"the condition is {dims(value.shape)}, one truth value expected")
+    return value.reshape(()).astype(bool)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _without_gradient(value: jax.Array, name: str) -> jax.Array:
+    """Return a value of a loop of that name, whose reverse-mode derivatives do not exist."""
+    del name
+    return value
+
+
+@_without_gradient.defjvp
+def _without_gradient_jvp(name: str, values: State, tangents: State) -> tuple[Any, Any]:
+    def refuse(residuals: State, cotangent: Any) -> Any:
+        del residuals, cotangent
+        raise LayerError(f"{name!r} has no gradient: how often the loop runs depends on the data")
+
+    return values[0], jax.custom_derivatives.linear_call(lambda _, tangent: tangent, refuse, (), tangents[0])
+
+
+def _arrays(values: State) -> State:
+    """Return values as XLA's branches and loops take them."""
+    if any(isinstance(value, Padded) for value in values):
+        raise depends_on_data("a size inside of it")
+    return tuple(map(jnp.asarray, values))
 
 
 def _spec(value: Any) -> str:

@@ -17,14 +17,13 @@ from jaxdnn.layers.indexing import (
     OneHot,
     ScatterNd,
     ScatterUpdate,
-    SegmentSum,
     Stitch,
     StridedSlice,
     TopK,
     Window,
 )
 from jaxdnn.lowering.namespace import namespace
-from jaxdnn.lowering.padded import Padded
+from jaxdnn.lowering.padded import Padded, depends_on_data
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
@@ -32,7 +31,7 @@ Weights = Mapping[str, jax.Array]
 
 def _known(name: str, value: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray):
-        raise ShapeError(f"{name} depends on the data, but has to be known when the program is compiled")
+        raise depends_on_data(name)
     return value
 
 
@@ -40,7 +39,7 @@ def _number(name: str, vector: Any, entry: int) -> int:
     return int(_known(name, vector)[entry])
 
 
-@lowers(StridedSlice, numpy=True, known=lambda layer, count: (2, 3))
+@lowers(StridedSlice, numpy=True, known=lambda layer, count: (2, 3), moves=True)
 def strided_slice(layer: StridedSlice, weights: Weights, x: Any, begin: Any, end: Any, step: Any) -> Any:
     """Write the slice as an index; elements at places that the data tells are taken last."""
     del weights
@@ -90,7 +89,7 @@ def _element(place: int, size: int, axis: int) -> int:
     return place
 
 
-@lowers(Window, numpy=True, known=lambda layer, count: (2,))
+@lowers(Window, numpy=True, known=lambda layer, count: (2,), moves=True)
 def window(layer: Window, weights: Weights, x: Any, begin: Any, size: Any) -> Any:
     """See :class:`~jaxdnn.layers.indexing.Window`."""
     del layer, weights
@@ -109,7 +108,7 @@ def window(layer: Window, weights: Weights, x: Any, begin: Any, size: Any) -> An
     return x[tuple(index)]
 
 
-@lowers(GatherNd, numpy=True)
+@lowers(GatherNd, numpy=True, moves=True)
 def gather_nd(layer: GatherNd, weights: Weights, x: Any, indices: Any) -> Any:
     """Make batch axes part of the place."""
     del weights
@@ -133,14 +132,14 @@ def gather_nd(layer: GatherNd, weights: Weights, x: Any, indices: Any) -> Any:
     return jnp.asarray(x).at[tuple(places)].get(mode="fill", fill_value=0)
 
 
-@lowers(ScatterNd)
+@lowers(ScatterNd, float32=True)
 def scatter_nd(layer: ScatterNd, weights: Weights, indices: jax.Array, values: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.indexing.ScatterNd`."""
     zeros = jnp.zeros(layer.shape, values.dtype)
     return scatter_update(ScatterUpdate(operation="add"), weights, zeros, indices, values)
 
 
-@lowers(ScatterUpdate)
+@lowers(ScatterUpdate, float32=True)
 def scatter_update(
     layer: ScatterUpdate, weights: Weights, x: jax.Array, indices: jax.Array, values: jax.Array
 ) -> jax.Array:
@@ -156,7 +155,7 @@ def scatter_update(
     return changed
 
 
-@lowers(OneHot, numpy=True)
+@lowers(OneHot, numpy=True, moves=True)
 def one_hot(layer: OneHot, weights: Weights, indices: Any, on: Any, off: Any) -> Any:
     """Compare each index with all places."""
     del weights
@@ -170,7 +169,7 @@ def one_hot(layer: OneHot, weights: Weights, indices: Any, on: Any, off: Any) ->
     return xp.where(spread == places, on.reshape(scalar), off.reshape(scalar))
 
 
-@lowers(TopK)
+@lowers(TopK, moves=True)
 def top_k(layer: TopK, weights: Weights, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both zeros are equal here; XLA's own order puts the negative one behind."""
     del weights
@@ -181,7 +180,7 @@ def top_k(layer: TopK, weights: Weights, x: jax.Array) -> tuple[jax.Array, jax.A
     return jnp.take_along_axis(x, indices, axis=-1), indices
 
 
-@lowers(Stitch, numpy=True, known=lambda layer, count: range(count // 2))
+@lowers(Stitch, numpy=True, moves=True)
 def stitch(layer: Stitch, weights: Weights, *inputs: Any) -> Any:
     """Find for each place the last row that goes there, then gather."""
     del layer, weights
@@ -213,14 +212,3 @@ def _stitch_by_data(places: tuple[Any, ...], rows: list[Any]) -> Padded:
         y = y.at[jnp.where(flat < 0, size, flat)].set(jnp.asarray(array), mode="drop")
         largest = jnp.maximum(largest, jnp.max(flat, initial=-1))
     return Padded(y, largest + 1, axis=0)
-
-
-@lowers(SegmentSum, float32=True, numpy=True, known=lambda layer, count: (1,))
-def segment_sum(layer: SegmentSum, weights: Weights, x: Any, numbers: Any) -> jax.Array:
-    """See :class:`~jaxdnn.layers.indexing.SegmentSum`."""
-    del layer, weights
-    numbers = _known("the number of each row", numbers)
-    if numbers.shape != x.shape[:1] or np.any(np.diff(numbers) < 0) or numbers.min(initial=0) < 0:
-        raise ShapeError(f"{numbers.tolist()} do not number the rows of {dims(x.shape)}")
-    count = int(numbers.max(initial=-1)) + 1
-    return jax.ops.segment_sum(jnp.asarray(x), numbers, count, indices_are_sorted=True)

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import ShapeError
 from jaxdnn.layers.late import Late, with_attributes
+from jaxdnn.lowering.padded import depends_on_data
 from jaxdnn.lowering.registry import LOWERINGS, lowers
 
 
@@ -21,7 +21,7 @@ def late(layer: Late, weights: Mapping[str, jax.Array], *inputs: Any) -> Any:
     known = dict(zip(layer.names, inputs[count:], strict=True))
     for name, value in known.items():
         if not isinstance(value, np.ndarray):
-            raise ShapeError(f"{name} depends on the data, but has to be known when the program is compiled")
+            raise depends_on_data(name)
     inner = with_attributes(layer.layer, known)
     lowering = LOWERINGS[type(inner)]
     arguments = inputs[:count] if lowering.numpy else tuple(map(jnp.asarray, inputs[:count]))

@@ -66,13 +66,15 @@ def reserve(layer: ListReserve, weights: Weights) -> np.ndarray:
     return np.zeros((layer.count, 0) if unknown else (layer.count, *layer.shape), layer.dtype)
 
 
-@lowers(ListSet, numpy=True)
+@lowers(ListSet, float32=True, numpy=True)
 def set_(layer: ListSet, weights: Weights, x: Any, index: Any, value: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListSet`."""
     del layer, weights
-    index = index.reshape(())
+    index = _number(index)
     if isinstance(index, np.ndarray) and int(index) >= x.shape[0]:
         x = _resized(_dense(x), int(index) + 1)
+    if isinstance(index, np.ndarray):
+        _require_inside(int(index), x)
     ragged = isinstance(x, Ragged) or (x.size and x.shape[1:] != value.shape)
     if ragged and isinstance(index, np.ndarray):
         elements = list(x.elements if isinstance(x, Ragged) else x)
@@ -81,11 +83,11 @@ def set_(layer: ListSet, weights: Weights, x: Any, index: Any, value: Any) -> An
     return _replaced(_of_elements(_dense(x), value.shape), index, value)
 
 
-@lowers(ListGet, numpy=True)
+@lowers(ListGet, numpy=True, moves=True)
 def get(layer: ListGet, weights: Weights, x: Any, index: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListGet`."""
     del layer, weights
-    index = index.reshape(())
+    index = _number(index)
     if isinstance(index, np.ndarray):
         _require_inside(int(index), x)
         return (x.elements if isinstance(x, Ragged) else x)[int(index)]
@@ -94,7 +96,7 @@ def get(layer: ListGet, weights: Weights, x: Any, index: Any) -> Any:
     return jax.lax.dynamic_index_in_dim(jnp.asarray(_dense(x)), index, keepdims=False)
 
 
-@lowers(ListScatter, numpy=True)
+@lowers(ListScatter, float32=True, numpy=True)
 def scatter(layer: ListScatter, weights: Weights, x: Any, indices: Any, values: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListScatter`."""
     del layer, weights
@@ -102,21 +104,22 @@ def scatter(layer: ListScatter, weights: Weights, x: Any, indices: Any, values: 
         raise ShapeError(f"{dims(indices.shape)} numbers are given for {values.shape[0]} elements")
     x = _dense(x)
     if isinstance(indices, np.ndarray):
-        if indices.size and int(indices.max()) >= x.shape[0]:
-            x = _resized(x, int(indices.max()) + 1)
+        x = _resized(x, max(int(indices.max(initial=-1)) + 1, x.shape[0]))
+        if indices.size:
+            _require_inside(int(indices.min()), x)
         if np.array_equal(indices, np.arange(x.shape[0])):
             return values
     return _replaced(_of_elements(x, values.shape[1:]), indices, values)
 
 
-@lowers(ListResize, numpy=True)
+@lowers(ListResize, numpy=True, moves=True)
 def resize(layer: ListResize, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListResize`."""
     del weights
     return _resized(_dense(x), layer.count)
 
 
-@lowers(ListJoin, numpy=True)
+@lowers(ListJoin, numpy=True, moves=True)
 def join(layer: ListJoin, weights: Weights, x: Any) -> tuple[Any, np.ndarray]:
     """See :class:`~jaxdnn.layers.lists.ListJoin`."""
     del layer, weights
@@ -131,7 +134,7 @@ def join(layer: ListJoin, weights: Weights, x: Any) -> tuple[Any, np.ndarray]:
     return x.reshape((count * size, *rest)), np.full(count, size, np.int32)
 
 
-@lowers(ListSplit, numpy=True)
+@lowers(ListSplit, numpy=True, moves=True)
 def split(layer: ListSplit, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListSplit`."""
     del weights
@@ -144,7 +147,7 @@ def split(layer: ListSplit, weights: Weights, x: Any) -> Any:
     return x.reshape((len(lengths), lengths[0] if lengths else 0, *x.shape[1:]))
 
 
-@lowers(ListPush, numpy=True)
+@lowers(ListPush, float32=True, numpy=True)
 def push(layer: ListPush, weights: Weights, x: Any, value: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListPush`."""
     del layer, weights
@@ -152,7 +155,7 @@ def push(layer: ListPush, weights: Weights, x: Any, value: Any) -> Any:
     return namespace(x, value).concatenate([x, value[None].astype(x.dtype)])
 
 
-@lowers(ListPop, numpy=True)
+@lowers(ListPop, numpy=True, moves=True)
 def pop(layer: ListPop, weights: Weights, x: Any) -> tuple[Any, Any]:
     """See :class:`~jaxdnn.layers.lists.ListPop`."""
     del layer, weights
@@ -168,6 +171,13 @@ def shape_of(layer: ListShape, weights: Weights, x: Any) -> np.ndarray:
     if layer.what == "element":
         x = _dense(x)
     return np.asarray(x.shape[0] if layer.what == "count" else x.shape[1:], np.int32)
+
+
+def _number(index: Any) -> Any:
+    """Return an element's number as a scalar."""
+    if index.size != 1:
+        raise ShapeError(f"an element's number is {dims(index.shape)}, a scalar expected")
+    return index.reshape(())
 
 
 def _dense(x: Any) -> Any:

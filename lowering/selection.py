@@ -29,7 +29,7 @@ def non_zero(layer: NonZero, weights: Weights, x: Any) -> Any:
     return Padded(places.astype(jnp.int32), jnp.sum(x != jnp.zeros((), x.dtype)), axis=0)
 
 
-@lowers(Unique, numpy=True)
+@lowers(Unique, numpy=True, moves=True)
 def unique(layer: Unique, weights: Weights, x: Any) -> tuple[Any, Any, Any]:
     """Each element's number is that of its first appearance, counted among first appearances."""
     del layer, weights
@@ -50,7 +50,7 @@ def unique(layer: Unique, weights: Weights, x: Any) -> tuple[Any, Any, Any]:
     return Padded(x[starts], count, axis=0), numbers, Padded(counts, count, axis=0)
 
 
-@lowers(Partition, numpy=True, known=lambda layer, count: (1,))
+@lowers(Partition, numpy=True, moves=True)
 def partition(layer: Partition, weights: Weights, x: Any, parts: Any) -> tuple[Any, ...]:
     """See :class:`~jaxdnn.layers.selection.Partition`."""
     del weights

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jaxdnn.summary import quantity
+from jaxdnn.tables import quantity
 from support import caffe
 
 NET = (

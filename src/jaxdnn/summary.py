@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.lowering import Spec
 from jaxdnn.lowering.program import type_name
+from jaxdnn.tables import quantity, table
 
 if TYPE_CHECKING:
     from jaxdnn.ir import Node
@@ -71,6 +72,8 @@ class Summary:
         outputs: names and specs of the default outputs.
         rows: one per layer, in the order of computation.
         parameter_bytes: size of all parameters; a shared one counts once.
+        host_layers: the layers that run on the host, as ``'name' (Class)``: every call waits for them there.
+        notes: what depends on the data: sizes, where a call is cut into parts, and the rounds of loops.
     """
 
     name: str
@@ -79,6 +82,8 @@ class Summary:
     outputs: dict[str, Spec]
     rows: tuple[Row, ...]
     parameter_bytes: int
+    host_layers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, net: Net) -> Summary:
@@ -112,6 +117,8 @@ class Summary:
             net.outputs,
             rows,
             itemsize * sum(row.parameters for row in rows),
+            tuple(f"{name!r} ({layer.name})" for name, layer in net.program.host_layers.items()),
+            _notes(net),
         )
 
     @property
@@ -145,30 +152,31 @@ class Summary:
             f"{quantity(self.bytes, 'B')} of layer outputs"
         )
 
+    @property
+    def foot(self) -> str:
+        """What stands below the table: the sums, which layers run on the host, and what depends on the data."""
+        host = [f"host callbacks: {', '.join(self.host_layers)}"] if self.host_layers else []
+        return "\n".join([self.totals, *host, *self.notes])
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts, lists and numbers, for JSON."""
         totals = {"parameters": self.parameters, "flops": self.flops, "bytes": self.bytes}
         return {**asdict(self), "totals": totals}
 
     def __str__(self) -> str:
-        table = [HEADERS, *(row.cells() for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join(
-                cell.rjust(width) if header in NUMERIC else cell.ljust(width)
-                for header, cell, width in zip(HEADERS, cells, widths, strict=True)
-            ).rstrip()
-            for cells in table
-        ]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        return "\n".join([self.head, "", lines[0], rule, *lines[1:], rule, self.totals])
+        lines = table(HEADERS, (row.cells() for row in self.rows), numeric=NUMERIC)
+        return "\n".join([self.head, "", *lines, self.foot])
 
 
-def quantity(number: int, unit: str = "") -> str:
-    """Return a number with three significant digits and a decimal prefix: ``1.58 GFLOPs``, ``602 kB``."""
-    value, prefixes = float(number), " kMGTPE"
-    index = 0
-    while value >= 999.5 and index < len(prefixes) - 1:
-        value, index = value / 1000, index + 1
-    digits = f"{value:.0f}" if index == 0 or value >= 99.95 else f"{value:.3g}"
-    return f"{digits} {prefixes[index].strip()}{unit}".strip()
+def _notes(net: Net) -> tuple[str, ...]:
+    """Say what depends on the data."""
+    inferred = net.inferred
+    counts = [f"{name!r} (at most {count})" for name, count in inferred.counts.items()]
+    stops = [f"{name!r}" for name in inferred.stops]
+    loops = [f"{name!r}" for name in net.program.open_loops(inferred.constants)]
+    notes = (
+        ("sizes that depend on the data", counts),
+        ("compiled once sizes before them are known, with all behind them", stops),
+        ("loops whose rounds depend on the data", loops),
+    )
+    return tuple(f"{what}: {', '.join(found)}" for what, found in notes if found)

@@ -137,6 +137,32 @@ class TestWhile:
             got = net_of(nodes, ["m"], {"x": X, "n": n})({"x": X, "n": n})["m"]
         assert_close(np.asarray(got), np.stack([X, X, X, 0 * X]))
 
+    def test_the_condition_is_one_truth_value(self):
+        body = graph("x", ["y"], binary("add", ["x", "x"], "y"))
+        condition = graph("x", ["go"], binary("less", ["x", "x"], "go"))
+        loop = Node("loop", While(condition=condition, body=body), ("x",), ("y",))
+        with pytest.raises(
+            ShapeError, match=r"'loop' \(While\): the condition is 3, one truth value expected"
+        ):
+            net_of([loop], ["y"], {"x": X})
+        with pytest.raises(ShapeError, match="the condition is 3, one truth value expected"):
+            net_of([const("x", X), loop], ["y"], {})
+
+    def test_a_loop_whose_rounds_depend_on_data_has_forward_derivatives_only(self):
+        n = np.full((1, 1), 5, np.int32)
+        net = net_of([const("zero", np.zeros((1, 1), np.int32)), counted()], ["result"], {"x": X, "n": n})
+
+        def total(x):
+            return net.apply(net.params, {"x": x, "n": n})["result"].sum()
+
+        _, slope = jax.jvp(total, (X,), (np.float32([1, 0, 0]),))
+        assert float(slope) == 32
+        for function in (jax.grad(total), jax.jit(jax.grad(total))):
+            with pytest.raises(
+                LayerError, match="'part' has no gradient: how often the loop runs depends on the data"
+            ):
+                function(X)
+
     def test_what_it_is_made_of_is_checked(self):
         one, two = graph("a", "a"), graph("ab", "ab")
         with pytest.raises(LayerError, match="condition must be one value"):
@@ -174,8 +200,12 @@ class TestBranch:
         choice = Node("choice", Branch(branches=parts), ("index", "x"), ("z",))
         net = net_of([const("index", np.int32(1)), choice], ["z"], {"x": X})
         assert_close(np.asarray(net(X)["z"]), np.tile(X, 2))
-        with pytest.raises(ShapeError, match="branch 0 gives float32 3, branch 1 gives float32 6"):
-            net_of([choice], ["z"], {"index": np.int32(0), "x": X})
+        net = net_of([choice], ["z"], {"index": np.int32(0), "x": X})
+        for index, times in ((0, 1), (1, 2)):
+            assert_close(np.asarray(net(index=np.int32(index), x=X)["z"]), np.tile(X, times))
+        said = r"which branch is chosen \(0 gives float32 3, 1 gives float32 6\) depends on the data"
+        with pytest.raises(ShapeError, match=said):
+            jax.jit(lambda index: net.apply(net.params, {"index": index, "x": X}))(0)
 
     def test_the_number_is_a_scalar(self):
         with pytest.raises(ShapeError, match="chosen by one number, not by 2"):

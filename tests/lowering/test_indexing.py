@@ -11,7 +11,6 @@ from jaxdnn.layers.indexing import (
     OneHot,
     ScatterNd,
     ScatterUpdate,
-    SegmentSum,
     Stitch,
     StridedSlice,
     TopK,
@@ -82,8 +81,7 @@ def test_strided_slice_at_a_place_that_the_data_tells():
     def at(begin):
         return run(layer, X, np.int32(begin), np.int32([0, 0]), np.int32([1, 1]))
 
-    with pytest.raises(ShapeError, match="step depends on the data"):
-        at([0, 2])
+    np.testing.assert_array_equal(at([0, 2]), X[:, 2])
     import jax
 
     function = LOWERINGS[StridedSlice].function
@@ -186,13 +184,3 @@ def test_stitch():
     np.testing.assert_array_equal(got, want)
     with pytest.raises(ShapeError, match="places 3 do not fit an array of 2x5"):
         LOWERINGS[Stitch].function(Stitch(), {}, np.int32([0, 1, 2]), X[0, 0, :2])
-
-
-def test_segment_sum():
-    def compute(numbers):
-        return LOWERINGS[SegmentSum].function(SegmentSum(), {}, X[0, 0], np.int32(numbers))
-
-    got = compute([0, 0, 2, 2])
-    np.testing.assert_array_equal(got, [X[0, 0, :2].sum(0), np.zeros(5), X[0, 0, 2:].sum(0)])
-    with pytest.raises(ShapeError, match="do not number the rows of 4x5"):
-        compute([0, 1, 0, 1])

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from jaxdnn import LayerError, ShapeError
+from jaxdnn.ir import Graph, Model, Node, Source, Value
 from jaxdnn.layers.late import Late, with_attributes
 from jaxdnn.layers.reduction import ArgMax, Reduce
 from jaxdnn.layers.shape import Pad, Reshape
 from jaxdnn.layers.tensor import SpaceToBatch
 from jaxdnn.lowering import LOWERINGS
+from jaxdnn.net import Net
+from support.layer import net_of
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -51,3 +54,16 @@ def test_a_value_that_depends_on_the_data():
 
 def test_it_counts_what_its_layer_counts():
     assert Late(layer=Reduce(axes=()), names=("axes",)).flops(((2, 3), (1,)), ((2,),)) == 6
+
+
+def test_it_keeps_float32_where_its_layer_does():
+    """Under a half policy a Reduce sums in float32, whether its axes are attributes or values."""
+    x = np.full((1, 4096), 1 / 3, np.float32)
+    late = Late(layer=Reduce(axes=()), names=("axes",))
+    values = Value("x", x.shape), Value("axes", (1,), "int32")
+    graph = Graph("test", values, ("y",), (Node("y", late, ("x", "axes"), ("y",)),))
+    net = Net.from_model(Model(graph, {}, Source("test")), policy="mixed_bfloat16")
+    direct = net_of(Reduce(axes=(1,)), x).replace(policy="mixed_bfloat16")
+    got = float(net(x=x, axes=np.int32([1]))["y"][0])
+    assert got == float(direct(x)["y0"][0])
+    assert abs(got - 4096 / 3) < 4

@@ -129,3 +129,16 @@ def test_attributes_are_checked():
         ListShape(what="rank")
     with pytest.raises(LayerError, match="count must be at least 0"):
         ListReserve(count=-1)
+
+
+@pytest.mark.parametrize("layer", [ListSet(), ListScatter()])
+def test_no_element_has_a_negative_number(layer):
+    values = np.zeros(3, np.float32) if isinstance(layer, ListSet) else np.zeros((1, 3), np.float32)
+    index = np.int32(-1) if isinstance(layer, ListSet) else np.int32([-1])
+    with pytest.raises(ShapeError, match="element -1 of a list of 2 is wanted"):
+        LOWERINGS[type(layer)].function(layer, {}, np.zeros((2, 3), np.float32), np.asarray(index), values)
+
+
+def test_an_element_has_one_number():
+    with pytest.raises(ShapeError, match="an element's number is 2, a scalar expected"):
+        LOWERINGS[ListGet].function(ListGet(), {}, np.zeros((2, 3), np.float32), np.int32([0, 1]))
