@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from jaxdnn.importers.caffe.fields import Fields, checked_dimensions, dimensions
 from jaxdnn.importers.caffe.finish import finish_graph
 from jaxdnn.importers.caffe.phase import is_kept, net_state
 from jaxdnn.importers.caffe.registry import RULES, CaffeBuilder, LayerSource
-from jaxdnn.importers.caffe.rules.custom import custom
+from jaxdnn.importers.caffe.rules.custom import custom, type_name
 from jaxdnn.importers.caffe.upgrade import upgrade
 from jaxdnn.importers.caffe.weights import StoredLayer, read_weights
 from jaxdnn.importers.files import basename, kind_of, read_head, read_text
@@ -46,6 +46,7 @@ def load_model(
     compat: str | None = None,
     stages: Iterable[str] = (),
     level: int = 0,
+    custom: Container[str] = (),
 ) -> Model:
     """Read a Caffe network.
 
@@ -54,6 +55,7 @@ def load_model(
         caffemodel: path of its weights.
         compat: ``"opencv"`` for the numerics of OpenCV 4 where they are not Caffe's.
         stages, level: the NetState that include and exclude rules are met by; the phase is TEST.
+        custom: the layer types that functions of the user compute, known ones too.
 
     Raises:
         JaxdnnError: a file cannot be read or does not make sense; the message says where.
@@ -61,7 +63,7 @@ def load_model(
     net = _parse(prototxt)
     stored = None if caffemodel is None else read_weights(caffemodel)
     with located(file=prototxt):
-        importer = _Importer(net, prototxt, stored, opencv=compat == "opencv")
+        importer = _Importer(net, prototxt, stored, custom, opencv=compat == "opencv")
         state = net_state(net, level, stages)
         for layer in upgrade(net):
             if is_kept(layer, state):
@@ -89,9 +91,18 @@ def _parse(path: str) -> Message:
 class _Importer:
     """Turns layers into nodes, one by one in the file's order."""
 
-    def __init__(self, net: Message, path: str, stored: list[StoredLayer] | None, *, opencv: bool) -> None:
+    def __init__(
+        self,
+        net: Message,
+        path: str,
+        stored: list[StoredLayer] | None,
+        custom: Container[str],
+        *,
+        opencv: bool,
+    ) -> None:
         self.builder = CaffeBuilder(opencv=opencv)
         self._path = path
+        self._custom = custom
         self._blobs = Blobs(self.builder, _all_tops(net))
         self._stored: dict[str, list[np.ndarray]] = {layer.name: layer.blobs for layer in stored or ()}
         self._stored_order = {layer.name: index for index, layer in enumerate(stored or ())}
@@ -141,7 +152,7 @@ class _Importer:
             raise ParseError("has no type")
         inputs = self._blobs.read(source)
         self.builder.origin = f"{self._path}:{source.fields.line}"
-        rule = RULES.get(source.type)
+        rule = None if type_name(source) in self._custom else RULES.get(source.type)
         if rule is None:
             values = custom(self.builder, source, inputs)
         else:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Container
 from dataclasses import replace
 
 from jaxdnn.errors import FileError, GraphError, ParseError, UnsupportedLayerError, located
 from jaxdnn.importers.darknet import rules as _rules  # noqa: F401  (registers all rules)
 from jaxdnn.importers.darknet.cfg import Section, parse
 from jaxdnn.importers.darknet.registry import MAX_ELEMENTS, RULES, DarknetBuilder, Output
+from jaxdnn.importers.darknet.rules.custom import custom
 from jaxdnn.importers.darknet.source import DarknetSource
 from jaxdnn.importers.darknet.training import EVERYWHERE, NETWORK
 from jaxdnn.importers.darknet.weights import Header, read_weights
 from jaxdnn.importers.files import basename, kind_of, read_head, read_text
 from jaxdnn.ir import Model
+from jaxdnn.layers.custom import CustomTypes
 
 
 def load_model(
-    cfg: str, weights: str | None = None, *, compat: str | None = None, partial: bool = False
+    cfg: str,
+    weights: str | None = None,
+    *,
+    compat: str | None = None,
+    partial: bool = False,
+    custom: CustomTypes | None = None,
 ) -> Model:
     """Read a Darknet network.
 
@@ -27,6 +35,7 @@ def load_model(
         weights: path of its weights.
         compat: ``"opencv"`` for the numerics of OpenCV 4 where they are not Darknet's.
         partial: whether the weights file may end behind any layer.
+        custom: the sections that functions of the user compute, known ones too.
 
     Raises:
         JaxdnnError: a file cannot be read or does not make sense; the message says where.
@@ -35,8 +44,8 @@ def load_model(
         raise FileError("not a cfg: this is a binary file, the weights perhaps", file=cfg)
     text = read_text(cfg)
     with located(file=cfg):
-        first, sections = _check(parse(text))
-        importer = _Importer(first, cfg, opencv=compat == "opencv")
+        first, sections = _check(parse(text), custom or {})
+        importer = _Importer(first, cfg, custom or {}, opencv=compat == "opencv")
         for section in sections:
             importer.add(section)
         model = importer.model()
@@ -48,12 +57,12 @@ def load_model(
     return replace(model, params=params, source=source, checked=True)
 
 
-def _check(sections: list[Section]) -> tuple[Section, list[Section]]:
+def _check(sections: list[Section], custom: Container[str]) -> tuple[Section, list[Section]]:
     """Return the section of the network and those of the layers, all of them known."""
     if not sections or sections[0].name not in ("net", "network"):
         line = sections[0].line if sections else None
         raise ParseError("not a cfg of a network: its first section must be [net]", line=line)
-    unknown = [section for section in sections[1:] if section.name not in RULES]
+    unknown = [section for section in sections[1:] if section.name not in RULES and section.name not in custom]
     if unknown:
         listed = ", ".join(f"[{section.name}] in line {section.line}" for section in unknown[:12])
         more = f" and {len(unknown) - 12} more" if len(unknown) > 12 else ""
@@ -66,8 +75,9 @@ def _check(sections: list[Section]) -> tuple[Section, list[Section]]:
 class _Importer:
     """Keeps the layer at hand while sections are read in order."""
 
-    def __init__(self, network: Section, path: str, *, opencv: bool) -> None:
+    def __init__(self, network: Section, path: str, custom: CustomTypes, *, opencv: bool) -> None:
         self._path = path
+        self._custom = custom
         network.ignore(*NETWORK)
         with located(line=network.line, layer="[net]"):
             shape, flat = _input_shape(network)
@@ -91,7 +101,10 @@ class _Importer:
         b.origin = f"{self._path}:{section.line}"
         section.ignore(*EVERYWHERE)
         with located(line=section.line, layer=b.place):
-            self._last = RULES[section.name](b, section, self._last)
+            if section.name in self._custom:
+                self._last = custom(b, section, self._last, self._custom[section.name])
+            else:
+                self._last = RULES[section.name](b, section, self._last)
             section.refuse_leftovers()
         b.finish(self._last)
 

@@ -9,13 +9,20 @@ from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource
 from jaxdnn.importers.textproto import Message, Scalar
 from jaxdnn.layers.custom import Custom
 
-_NOT_ATTRIBUTES = ("name", "type", "bottom", "top", "param", "include", "exclude", "phase", "loss_weight")
+_NOT_ATTRIBUTES = (
+    *("name", "type", "bottom", "top", "param", "blobs", "include", "exclude", "phase", "loss_weight"),
+    *("blob_share_mode", "propagate_down"),
+)
+_TRAINING = ("blobs_lr", "engine", "weight_decay")
 _MAX_DEPTH = 50
 
 
 def custom(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """Keep the layer as it is, the fields of all its parameter messages in one mapping."""
-    layer = Custom(type=_type(source), fields=tuple(attributes(source.fields.raw).items()))
+    stated = attributes(source.fields.raw)
+    optional = {name: value for name, value in stated.items() if _is_training(name)}
+    fields = {name: value for name, value in stated.items() if name not in optional}
+    layer = Custom(type=type_name(source), fields=tuple(fields.items()), optional=tuple(optional.items()))
     params = b.slots(source, **{f"blob{index}": None for index in range(len(source.blobs or ()))})
     return b.emit(source, layer, inputs, params)
 
@@ -37,12 +44,17 @@ def attributes(layer: Message) -> dict[str, Any]:
     return _values(merged)
 
 
-def _type(source: LayerSource) -> str:
+def type_name(source: LayerSource) -> str:
     """Return the type; a Python layer goes by its module and class."""
     if source.type != "Python":
         return source.type
     python = source.param("python_param")
     return f"{python.string('module', '')}.{python.string('layer', '')}"
+
+
+def _is_training(name: str) -> bool:
+    """Whether a field of any parameter message says how to train, or on which device to compute."""
+    return name in _TRAINING or name.endswith("_filler")
 
 
 def _values(message: Message, depth: int = 0) -> dict[str, Any]:

@@ -51,4 +51,4 @@ def inspect(
         print_json(summary.to_dict())
         return
     click.echo(f"{summary.head}\n")
-    print_table(HEADERS, (row.cells() for row in summary.rows), numeric=NUMERIC, footer=f"\n{summary.totals}")
+    print_table(HEADERS, (row.cells() for row in summary.rows), numeric=NUMERIC, footer=f"\n{summary.foot}")
