@@ -14,7 +14,7 @@ from jaxdnn.lowering.registry import lowers
 _LARGE = 4096
 
 
-@lowers(Const)
+@lowers(Const, moves=True)
 def const(layer: Const, weights: Mapping[str, jax.Array]) -> np.ndarray | jax.Array:
     """Return the array; one value repeated very often is left to XLA to spread."""
     del weights
@@ -24,7 +24,7 @@ def const(layer: Const, weights: Mapping[str, jax.Array]) -> np.ndarray | jax.Ar
     return value
 
 
-@lowers(Parameter)
+@lowers(Parameter, moves=True)
 def parameter(layer: Parameter, weights: Mapping[str, jax.Array]) -> jax.Array:
     """See :class:`~jaxdnn.layers.constant.Parameter`."""
     del layer

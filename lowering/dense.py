@@ -26,7 +26,7 @@ def dense(layer: Dense, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.A
     return _add_bias(x.reshape(*batch, weight.shape[0]) @ weight, weights)
 
 
-@lowers(Embed)
+@lowers(Embed, indices=(0,))
 def embed(layer: Embed, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.dense.Embed`."""
     del layer

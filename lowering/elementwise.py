@@ -1,4 +1,4 @@
-"""How elementwise arithmetic computes. Powers, exponentials and logarithms keep to float32."""
+"""How elementwise arithmetic computes. Products, powers, exponentials and logarithms keep to float32."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _OPERATIONS = {
 }
 
 lower_function(Abs, jnp.abs)
-lower_function(Square, jnp.square)
-lower_function(Sqrt, jnp.sqrt)
+lower_function(Square, jnp.square, float32=True)
+lower_function(Sqrt, jnp.sqrt, float32=True)
 
 
 @lowers(Power, float32=True)
@@ -62,7 +62,7 @@ def log(layer: Log, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array
     return jnp.log(layer.shift + layer.scale * x) / math.log(layer.base)
 
 
-@lowers(Identity, numpy=True)
+@lowers(Identity, numpy=True, moves=True)
 def identity(layer: Identity, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.elementwise.Identity`."""
     del layer, weights
@@ -76,7 +76,7 @@ def dropout(layer: Dropout, weights: Mapping[str, jax.Array], x: jax.Array) -> j
     return x if layer.scale_train else (1 - layer.ratio) * x
 
 
-@lowers(Eltwise, numpy=True)
+@lowers(Eltwise, float32=lambda layer: layer.operation in ("product", "division"), numpy=True)
 def eltwise(layer: Eltwise, weights: Mapping[str, jax.Array], *inputs: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.elementwise.Eltwise`."""
     del weights
@@ -92,7 +92,7 @@ def eltwise(layer: Eltwise, weights: Mapping[str, jax.Array], *inputs: jax.Array
     return functools.reduce(getattr(namespace(*inputs), _OPERATIONS[layer.operation]), terms)
 
 
-@lowers(WeightedSum)
+@lowers(WeightedSum, float32=True)
 def weighted_sum(layer: WeightedSum, weights: Mapping[str, jax.Array], *inputs: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.elementwise.WeightedSum`."""
     shapes = [x.shape for x in inputs]

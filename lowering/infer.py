@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from jaxdnn.ir import Node, Params
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.custom import Custom
-from jaxdnn.lowering.padded import Padded
+from jaxdnn.lowering.padded import DataDependentError, Padded, with_origin
 from jaxdnn.lowering.program import Program, place
 
 MAX_ELEMENTS = 2**31 - 1
@@ -51,11 +52,17 @@ class Inferred:
         values: the spec of each computable value.
         params: the shape that the layers demand of each parameter, by ``"owner/slot"``.
         shapes: for each node's name the padded shapes of its inputs and of its outputs.
+        constants: the values that are known while tracing: they depend on constants and shapes alone.
+        counts: the values whose number of entries depends on the data, and how many there are at most.
+        stops: the nodes that have to know something that depends on the data; nothing is known of what is behind.
     """
 
     values: dict[str, Spec]
     params: dict[str, Shape]
     shapes: dict[str, tuple[tuple[Shape, ...], tuple[Shape, ...]]]
+    constants: dict[str, np.ndarray]
+    counts: dict[str, int]
+    stops: tuple[str, ...]
 
 
 def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Shape]) -> Inferred:
@@ -77,9 +84,9 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
         known[name] = _struct(spec.shape, spec.dtype)
     params: dict[str, Shape] = {}
     shapes: dict[str, tuple[tuple[Shape, ...], tuple[Shape, ...]]] = {}
-    computable = set(program.computable(inputs))
+    stops: list[str] = []
     for node in program.graph.nodes:
-        if not computable.issuperset(node.outputs):
+        if not known.keys() >= set(node.inputs):
             continue
         arguments = tuple(known[name] for name in node.inputs)
         with located(**place(node)):
@@ -87,17 +94,27 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
             weights = {}
             for slot, shape in _expected(node, read, stored).items():
                 _check_param(node, slot, shape, stored, params)
-                weights[slot] = _struct(shape, program.policy.params)
-            results = _run(program, node, weights, arguments)
+                weights[slot] = _struct(shape, program.param_types[node.params[slot]])
+            try:
+                results = with_origin(node.outputs, _run(program, node, weights, arguments))
+            except DataDependentError:
+                stops.append(node.name)
+                continue
             for name, value in zip(node.outputs, results, strict=True):
                 _check_size(f"output {name!r}", value.shape)
         known.update(zip(node.outputs, results, strict=True))
         shapes[node.name] = (read, tuple(tuple(value.shape) for value in results))
-    return Inferred({name: _spec(value) for name, value in known.items()}, params, shapes)
+    constants = {name: value for name, value in known.items() if isinstance(value, np.ndarray)}
+    counts = {each.origin: each.shape[each.axis] for each in known.values() if isinstance(each, Padded)}
+    specs = {name: _spec(value) for name, value in known.items()}
+    return Inferred(specs, params, shapes, constants, counts, tuple(stops))
 
 
 _MEMORY: dict[Hashable, tuple[Any, ...]] = {}
 """Results of :func:`_run`. A network repeats its blocks, and a service loads the same network again."""
+
+_MOST_BYTES = 1 << 20
+"""What a layer computes from larger constants is not remembered."""
 
 
 def _run(
@@ -114,7 +131,7 @@ def _run(
         results = program.run(node, weights, tuple(merged[i] for i in range(len(merged))))
         return results
 
-    key = None if concrete else _key(program, node, weights, arguments)
+    key = _key(program, node, weights, arguments)
     if key is None or key not in _MEMORY:
         traced = jax.eval_shape(run, weights, abstract)
         kept = tuple(
@@ -136,8 +153,12 @@ def _key(
     if isinstance(node.layer, Custom | Const):
         return None
     leaves, structure = jax.tree.flatten((weights, arguments))
-    specs = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
-    key = type(node.layer), node.layer, len(node.outputs), program.policy, structure, specs
+    constants = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)]
+    if sum(constant.nbytes for constant in constants) > _MOST_BYTES:
+        return None
+    digests = tuple(blake2b(constant.tobytes()).digest() for constant in constants)
+    specs = tuple((leaf.shape, leaf.dtype, isinstance(leaf, np.ndarray)) for leaf in leaves), digests
+    key = type(node.layer), node.layer, len(node.outputs), program.compute_type(node), structure, specs
     try:
         hash(key)
     except TypeError:  # a layer whose attributes are arrays or graphs
@@ -146,10 +167,10 @@ def _key(
 
 
 def _expected(node: Node, inputs: tuple[Shape, ...], stored: Mapping[str, Shape]) -> Mapping[str, Shape]:
-    """Return the shape of each of a node's parameters; those of a custom layer are as stored."""
-    if isinstance(node.layer, Custom):
-        return {slot: stored[r] for slot, r in node.params.items() if r in stored}
+    """Return the shape of each of a node's parameters; those of a custom layer are as stored or stated."""
     expected = node.layer.param_shapes(*inputs)
+    if isinstance(node.layer, Custom):
+        return {slot: stored[r] for slot, r in node.params.items() if r in stored} | expected
     assert expected.keys() == node.params.keys(), f"{node}: slots {sorted(expected)}"
     return expected
 

@@ -68,7 +68,12 @@ def _first_maximum(a: Arrays, b: Arrays) -> Arrays:
     return tuple(jnp.where(later, y, x) for x, y in zip(a, b, strict=True))
 
 
-@lowers(Pool, float32=True)
+def _sums(layer: Pool | SpatialPyramidPool) -> bool:
+    """Return whether windows are summed; a largest element is exact in any type."""
+    return layer.statistic != "max"
+
+
+@lowers(Pool, float32=_sums, moves=True)
 def pool(layer: Pool, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array | Arrays:
     """See :class:`~jaxdnn.layers.pooling.Pool`."""
     del weights
@@ -131,7 +136,7 @@ def _max_with_indices(layer: Pool, x: jax.Array) -> Arrays:
     return pair
 
 
-@lowers(MaxUnpool)
+@lowers(MaxUnpool, indices=(1,), moves=True)
 def max_unpool(
     layer: MaxUnpool, weights: Mapping[str, jax.Array], x: jax.Array, indices: jax.Array, *like: jax.Array
 ) -> jax.Array:
@@ -151,7 +156,7 @@ def max_unpool(
     return jnp.where(last < 0, 0, taken).reshape(*outer, *size)
 
 
-@lowers(SpatialPyramidPool, float32=True)
+@lowers(SpatialPyramidPool, float32=_sums, moves=True)
 def spatial_pyramid_pool(
     layer: SpatialPyramidPool, weights: Mapping[str, jax.Array], x: jax.Array
 ) -> jax.Array:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -15,14 +15,32 @@ import numpy as np
 from jaxdnn.errors import InputError, LayerError, ShapeError, UnsupportedLayerError, located
 from jaxdnn.ir import Graph, Node, Params, split_reference
 from jaxdnn.layers.base import dims
+from jaxdnn.layers.control import While
 from jaxdnn.layers.custom import Custom
+from jaxdnn.layers.late import Late
+from jaxdnn.lowering.custom import Given, describe_unknown, parse
 from jaxdnn.lowering.namespace import narrow
-from jaxdnn.lowering.padded import Padded, repad, unpad
+from jaxdnn.lowering.opencv import HostLayer, lower_custom
+from jaxdnn.lowering.padded import (
+    DataDependentError,
+    Padded,
+    depends_on_data,
+    repad,
+    unpad,
+    with_origin,
+    without_origin,
+)
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
-from jaxdnn.lowering.static import static_inputs
+from jaxdnn.lowering.rows import keeps_rows, may_need_rows
+from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
 from jaxdnn.policy import Policy
 
-CustomLayers = Mapping[str, Callable[..., Any]]
+_KEPT = 128
+"""How many compiled functions a program keeps."""
+_SIZE = "the size of an input"
+_HALVES = ("float16", "bfloat16")
+
+CustomLayers = Mapping[str, Given]
 
 
 class Program:
@@ -32,39 +50,105 @@ class Program:
         graph: what it computes.
         policy: in which types.
         custom_layers: the user's functions, by source type.
+        host_layers: the layers that run on the host, by node name; those of nested graphs are among them.
         static_inputs: the inputs that decide shapes. Fed as numpy arrays they are known while tracing.
+        parts: what has to be known before values can be computed, as calls have found out, see
+            :mod:`~jaxdnn.lowering.parts`.
     """
 
     def __init__(
-        self, graph: Graph, *, policy: Policy | None = None, custom_layers: CustomLayers | None = None
+        self,
+        graph: Graph,
+        *,
+        policy: Policy | None = None,
+        custom_layers: CustomLayers | None = None,
+        stored: Params | None = None,
     ) -> None:
         self.graph = graph
         self.policy = policy or Policy()
-        self.custom_layers = dict(custom_layers or {})
-        self._lowerings = {node.name: self._lowering(node) for node in graph.nodes}
+        self.custom_layers = parse(custom_layers or {})
+        self.host_layers: dict[str, HostLayer] = {}
+        self._nested: dict[str, tuple[Nested, ...]] = {}
+        self._lowerings = {node.name: self._lowering(node, stored or {}) for node in graph.nodes}
         self.fallbacks = {v.name: narrow(v.fallback) for v in graph.inputs if v.fallback is not None}
         self.static_inputs = static_inputs(graph, self._lowerings)
+        self._types = {node.name: self._types_of(node) for node in graph.nodes}
+        self._check_policy()
+        self.parts: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {}
         self._compiled: dict[tuple[Any, ...], Callable[..., dict[str, Any]]] = {}
         self._lock = threading.Lock()
         unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
         if unknown:
-            raise UnsupportedLayerError(_describe_unknown(unknown))
+            raise UnsupportedLayerError(describe_unknown(unknown))
 
-    def _lowering(self, node: Node) -> Lowering | None:
+    def _lowering(self, node: Node, stored: Params) -> Lowering | None:
         if isinstance(node.layer, Custom):
-            function = self.custom_layers.get(node.layer.type)
-            return None if function is None else Lowering(_call_custom(function))
+            custom = self.custom_layers.get(node.layer.type)
+            if custom is None:
+                return None
+            lowering = lower_custom(custom, node, self.graph, stored, place(node))
+            if isinstance(lowering.function, HostLayer):
+                self.host_layers[node.name] = lowering.function
+            return lowering
         lowering = LOWERINGS[type(node.layer)]
+        if isinstance(node.layer, Late):
+            inner = LOWERINGS[type(node.layer.layer)]
+            return replace(lowering, float32=inner.keeps_float32(node.layer.layer), moves=inner.moves)
         if not lowering.nested:
             return lowering
-        graphs = tuple(
-            Nested(Program(graph, policy=self.policy, custom_layers=self.custom_layers))
+        programs = [
+            Program(graph, policy=self.policy, custom_layers=self.custom_layers, stored=stored)
             for graph in node.layer.graphs  # type: ignore[attr-defined]
-        )
-        return replace(lowering, function=partial(lowering.function, graphs=graphs))
+        ]
+        for program in programs:
+            self.host_layers |= program.host_layers
+        dtype = _at_least_float32(self.policy.of(node.name).compute)
+        self._nested[node.name] = graphs = tuple(Nested(program, dtype) for program in programs)
+        function, known = (partial(each, graphs=graphs) for each in (lowering.function, nested_deciders))
+        return replace(lowering, function=function, known=known)
+
+    def _types_of(self, node: Node) -> tuple[str, str]:
+        """Return the types that a node's parameters are kept and its results computed in."""
+        policy, lowering = self.policy.of(node.name), self._lowerings[node.name]
+        if lowering is not None and lowering.keeps_float32(node.layer):
+            return _at_least_float32(policy.params), _at_least_float32(policy.compute)
+        return policy.params, policy.compute
+
+    def _check_policy(self) -> None:
+        used = {self.policy.params, self.policy.compute, self.policy.output}.union(*self._types.values())
+        if "float64" in used and jax.dtypes.canonicalize_dtype("float64") != "float64":
+            raise InputError(f"policy '{self.policy}' has float64, which needs jax_enable_x64")
+
+    def param_type(self, node: Node) -> str:
+        """Return the type that a node's parameters are kept in."""
+        return self._types[node.name][0]
+
+    def compute_type(self, node: Node) -> str:
+        """Return the type that a node computes in."""
+        return self._types[node.name][1]
+
+    @cached_property
+    def param_types(self) -> dict[str, str]:
+        """The type that each parameter is kept in, by ``"owner/slot"``: of those that share it, the widest."""
+        types: dict[str, str] = {}
+        for node in self.graph.nodes:
+            for slot, reference in node.params.items():
+                inner = [
+                    graph.param_types[slot]
+                    for graph in self._nested.get(node.name, ())
+                    if slot in graph.param_types
+                ]
+                for kept in inner or [self.param_type(node)]:
+                    if types.setdefault(reference, kept) != kept:
+                        types[reference] = str(jnp.promote_types(types[reference], kept))
+        return types
 
     def __call__(
-        self, params: Params, inputs: Mapping[str, Any], outputs: Iterable[str] | None = None
+        self,
+        params: Params,
+        inputs: Mapping[str, Any],
+        outputs: Iterable[str] | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Compute values by name.
 
@@ -72,74 +156,75 @@ class Program:
             params: arrays by owner and slot.
             inputs: arrays by input name. Optional inputs may be left out.
             outputs: names as :meth:`Graph.resolve` knows them; by default :meth:`default_outputs` for what is fed.
+            known: any of the graph's values that are not to be computed; numpy arrays are known while tracing.
 
         Returns:
             arrays by these names, or :class:`Padded` where a size depends on the data.
         """
         names = self.default_outputs(inputs) if outputs is None else outputs
         values = {name: self.graph.resolve(name) for name in names}
-        arrays = self._evaluate(params, inputs, tuple(dict.fromkeys(values.values())))
-        return {name: arrays[value] for name, value in values.items()}
+        arrays = self.evaluate(params, inputs, tuple(dict.fromkeys(values.values())), known)
+        cast = {value: self.cast(array, self.policy.output) for value, array in arrays.items()}
+        return {name: cast[value] for name, value in values.items()}
 
     def values(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Compute every value that the fed inputs allow, in topological order."""
-        return self._evaluate(params, inputs, self.computable(inputs))
+        arrays = self.evaluate(params, inputs, self.computable(inputs))
+        return {name: self.cast(array, self.policy.output) for name, array in arrays.items()}
 
     def jitted(
-        self, outputs: tuple[str, ...], static: Mapping[str, np.ndarray] | None = None
+        self, function: Callable[..., Any], names: tuple[str, ...], fixed: Mapping[str, np.ndarray]
     ) -> Callable[..., dict[str, Any]]:
-        """Return ``f(params, inputs)``, compiled per shape and kept for these outputs and static inputs."""
-        fixed = dict(static or {})
-        key = (outputs, tuple((name, x.shape, x.dtype.str, x.tobytes()) for name, x in fixed.items()))
+        """Return ``f(params, inputs, known)``, compiled per shape.
+
+        Args:
+            function: ``f(params, inputs, names, known)``, a method of this program.
+            names: its third argument.
+            fixed: what is known while tracing, too: for all else it is compiled anew. The latest are kept.
+        """
+        constants = dict(fixed)
+        key = function, names, tuple((n, x.shape, x.dtype.str, x.tobytes()) for n, x in constants.items())
         with self._lock:
             if key not in self._compiled:
 
-                def run(params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
-                    return self(params, {**inputs, **fixed}, outputs)
+                def run(params: Params, inputs: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
+                    return function(params, inputs, names, {**known, **constants})
 
+                while len(self._compiled) >= _KEPT:
+                    del self._compiled[next(iter(self._compiled))]
                 self._compiled[key] = jax.jit(run)
             return self._compiled[key]
 
     def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
-        """Return the values that can be computed when just these inputs are fed."""
-        fed = {*fed, *self.fallbacks}
-        known = dict.fromkeys(name for name in self.graph.values if name in fed)
-        for node in self.graph.nodes:
-            if all(name in known for name in node.inputs):
-                known.update(dict.fromkeys(node.outputs))
-        return tuple(known)
+        """See :meth:`Graph.computable`."""
+        return self.graph.computable(fed)
 
     def default_outputs(self, fed: Iterable[str]) -> tuple[str, ...]:
-        """Return the graph's outputs; where an optional input is not fed, what takes their place.
+        """See :meth:`Graph.default_outputs`."""
+        return self.graph.default_outputs(fed)
 
-        An output that needs a missing input gives way to the computable values that nothing else
-        computable consumes: a classifier with a loss layer yields its probabilities without labels.
-        """
-        fed = tuple(fed)
-        computable = self.computable(fed)
-        known = set(computable)
-        outputs = {name: self.graph.resolve(name) for name in self.graph.outputs}
-        if outputs and known.issuperset(outputs.values()):
-            return self.graph.outputs
-        consumed = {
-            name
-            for node in self.graph.nodes
-            if node.outputs and node.outputs[0] in known
-            for name in node.inputs
-        }
-        stated = tuple(name for name, value in outputs.items() if value in known)
-        covered = {outputs[name] for name in stated}
-        return stated + tuple(n for n in computable if n not in consumed | covered and n not in fed)
-
-    def _evaluate(self, params: Params, inputs: Mapping[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
-        """Interpret the graph as far as these values need it."""
+    def evaluate(
+        self,
+        params: Params,
+        inputs: Mapping[str, Any],
+        wanted: tuple[str, ...],
+        known: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Interpret the graph as far as these values need it; they keep the types that they are computed in."""
         # Each layer converts what it reads; labels and boxes reach those that compute in float32 exactly.
-        known: dict[str, Any] = dict(self.fallbacks)
+        values: dict[str, Any] = dict(self.fallbacks)
         for name, value in inputs.items():
             fixed = name in self.static_inputs and isinstance(value, np.ndarray)
-            known[name] = narrow(value) if fixed else jnp.asarray(value)
-        arrays = self.interpret(lambda node: self._weights(node, params), known, wanted)
-        return {name: self._cast(array, self.policy.output) for name, array in arrays.items()}
+            values[name] = narrow(value) if fixed else jnp.asarray(value)
+        values |= {name: narrow(value) for name, value in (known or {}).items()}
+        return self.interpret(lambda node: self._weights(node, params), values, wanted)
+
+    def traced(
+        self, params: Params, inputs: Mapping[str, Any], wanted: tuple[str, ...], known: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Compute values like :meth:`evaluate`, without those that are known while tracing."""
+        arrays = self.evaluate(params, inputs, wanted, known)
+        return {name: array for name, array in arrays.items() if not isinstance(array, np.ndarray)}
 
     def interpret(
         self,
@@ -148,23 +233,24 @@ class Program:
         wanted: tuple[str, ...],
     ) -> dict[str, Any]:
         """Compute values from known ones, which are taken as they are, in the policy's types."""
-        with jax.default_matmul_precision("float32" if self.policy.compute == "float32" else "default"):
-            for node in self.needed(wanted):
+        with jax.default_matmul_precision("float32"):
+            for node in self.needed(wanted, set(known)):
                 missing = [name for name in node.inputs if name not in known]
                 if missing:
                     raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
                 arguments = tuple(known[name] for name in node.inputs)
-                results = self.run(node, weights_of(node), arguments)
-                known.update(zip(node.outputs, results, strict=True))
+                results = with_origin(node.outputs, self.run(node, weights_of(node), arguments))
+                for name, value in zip(node.outputs, results, strict=True):
+                    known.setdefault(name, value)
         return {name: known[name] for name in wanted}
 
-    def needed(self, wanted: Iterable[str]) -> list[Node]:
-        """Return the nodes that these values need, in order."""
-        alive = set(wanted)
+    def needed(self, wanted: Iterable[str], known: Set[str] = frozenset()) -> list[Node]:
+        """Return the nodes that these values need, in order, where others are known."""
+        alive = set(wanted) - known
         needed = []
         for node in reversed(self.graph.nodes):
             if alive.intersection(node.outputs):
-                alive.update(node.inputs)
+                alive.update(name for name in node.inputs if name not in known)
                 needed.append(node)
         return needed[::-1]
 
@@ -181,16 +267,33 @@ class Program:
         """
         lowering = self._lowerings[node.name]
         assert lowering is not None
-        dtype = "float32" if lowering.float32 else self.policy.compute
-        plain = tuple(self._cast(unpad(value), dtype) for value in arguments)
+        compute = self.compute_type(node)
+        # Constants among themselves (sizes, prior boxes) lose nothing to a half type: only what reads them rounds.
+        concrete = lowering.numpy and all(isinstance(v, np.ndarray | np.generic) for v in arguments)
+        if concrete or (lowering.moves and not any(map(_is_half, arguments))):
+            compute = _at_least_float32(compute)
+        plain = tuple(
+            unpad(value) if index in lowering.indices else self.cast(unpad(value), compute)
+            for index, value in enumerate(arguments)
+        )
         if not lowering.numpy:
             plain = tuple(jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v for v in plain)
+        needs_rows = may_need_rows(node.layer) and any(isinstance(value, Padded) for value in arguments)
         try:
             with located(**place(node)), jax.named_scope(node.name):
-                weights = {slot: self._cast(weight, dtype) for slot, weight in weights.items()}
+                if needs_rows and not keeps_rows(node.layer, arguments):
+                    raise depends_on_data(_SIZE)
+                if not lowering.nested:
+                    weights = {slot: self.cast(weight, compute) for slot, weight in weights.items()}
                 result = lowering.function(node.layer, weights, *plain)
                 results = result if isinstance(result, tuple) else (result,)
-                results = tuple(self._cast(repad(arguments, narrow(value)), dtype) for value in results)
+                results = tuple(self._result(repad(arguments, narrow(value)), compute) for value in results)
+                if needs_rows and not keeps_rows(node.layer, arguments, results):
+                    raise depends_on_data(_SIZE)
+        except DataDependentError as error:
+            error.values, error.rows = self._unknown(node, arguments, error.arguments)
+            error.arguments = ()
+            raise
         except (TypeError, ValueError) as error:
             shapes = ", ".join(dims(np.shape(value)) for value in plain)
             raise ShapeError(
@@ -199,6 +302,38 @@ class Program:
         if len(results) != len(node.outputs):
             raise LayerError(f"gives {len(results)} outputs, {len(node.outputs)} are named", **place(node))
         return results
+
+    def open_loops(self, known: Container[str]) -> tuple[str, ...]:
+        """Return the names of the loops whose rounds depend on more than known values."""
+        return tuple(
+            node.name
+            for node in self.graph.nodes
+            if isinstance(node.layer, While)
+            and any(node.inputs[index] not in known for index in deciding(*self._nested[node.name]))
+        )
+
+    def shape_deciders(self) -> set[str]:
+        """Return the values from which a shape is computed."""
+        return shape_deciders(self.graph, self._lowerings)
+
+    def _unknown(
+        self, node: Node, arguments: tuple[Any, ...], stated: tuple[int, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the values that a node, which cannot be computed, has to know, see :class:`DataDependentError`."""
+        rows = tuple(dict.fromkeys(value.origin for value in arguments if isinstance(value, Padded)))
+        if rows:
+            return rows, rows
+        traced = {
+            index: name
+            for index, (name, value) in enumerate(zip(node.inputs, arguments, strict=True))
+            if not isinstance(value, np.ndarray)
+        }
+        lowering = self._lowerings[node.name]
+        assert lowering is not None
+        decisive = stated or lowering.known(node.layer, len(arguments))
+        known = [traced[i] for i in decisive if i in traced]
+        small = [traced[i] for i in traced if decides_shapes(arguments[i].shape, arguments[i].dtype)]
+        return tuple(known or small), ()
 
     def _weights(self, node: Node, params: Params) -> dict[str, Any]:
         weights = {}
@@ -210,21 +345,32 @@ class Program:
                 raise InputError(f"has no parameter {reference!r}", **place(node)) from None
         return weights
 
-    def _cast(self, value: Any, dtype: str) -> Any:
+    def _result(self, value: Any, dtype: str) -> Any:
+        return self.cast(value, _at_least_float32(dtype) if isinstance(value, np.ndarray) else dtype)
+
+    def cast(self, value: Any, dtype: str) -> Any:
         """Convert floating arrays to a dtype; numpy stays numpy, so that constants stay concrete."""
         if isinstance(value, Padded):
-            return value.like(self._cast(value.values, dtype))
+            return value.like(self.cast(value.values, dtype))
         if value.dtype == dtype or not jnp.issubdtype(value.dtype, jnp.floating):
             return value
         return value.astype(dtype)
 
 
 class Nested:
-    """A program inside a layer: an :class:`~jaxdnn.lowering.registry.Interpreter`."""
+    """A program inside a layer: an :class:`~jaxdnn.lowering.registry.Interpreter`.
 
-    def __init__(self, program: Program) -> None:
+    Its floating outputs have the type that the layer computes in, whatever the types inside of it.
+    """
+
+    def __init__(self, program: Program, dtype: str) -> None:
         self._program = program
-        self._inputs = tuple(value.name for value in program.graph.inputs)
+        self._dtype = dtype
+        self.param_types = program.param_types
+        self.inputs = tuple(value.name for value in program.graph.inputs)
+        self.outputs = len(program.graph.outputs)
+        wanted = program.shape_deciders()
+        self.deciders = frozenset(index for index, name in enumerate(self.inputs) if name in wanted)
 
     def __call__(
         self, weights: Mapping[str, Any], inputs: tuple[Any, ...], outputs: tuple[int, ...] | None = None
@@ -235,19 +381,27 @@ class Nested:
             return {slot: weights[reference] for slot, reference in node.params.items()}
 
         names = self._names(outputs)
-        known = dict(zip(self._inputs, inputs, strict=True))
+        known = dict(zip(self.inputs, inputs, strict=True))
         values = self._program.interpret(weights_of, known, names)
-        return tuple(values[name] for name in names)
+        return tuple(self._program.cast(without_origin(values[name]), self._dtype) for name in names)
 
     def reads(self, outputs: tuple[int, ...]) -> set[int]:
         """See :class:`~jaxdnn.lowering.registry.Interpreter`."""
         names = self._names(outputs)
         read = {name for node in self._program.needed(names) for name in node.inputs}.union(names)
-        return {index for index, name in enumerate(self._inputs) if name in read}
+        return {index for index, name in enumerate(self.inputs) if name in read}
 
     def _names(self, outputs: tuple[int, ...] | None) -> tuple[str, ...]:
         names = self._program.graph.outputs
         return names if outputs is None else tuple(names[index] for index in outputs)
+
+
+def _at_least_float32(dtype: str) -> str:
+    return "float32" if dtype in _HALVES else dtype
+
+
+def _is_half(value: Any) -> bool:
+    return str(value.dtype) in _HALVES
 
 
 def place(node: Node) -> dict[str, Any]:
@@ -255,31 +409,10 @@ def place(node: Node) -> dict[str, Any]:
     file, _, line = node.origin.rpartition(":")
     where: dict[str, Any] = {"layer": f"{node.name!r} ({type_name(node)})"}
     if line.isdigit():
-        where |= {"file": file, "line": int(line)}
-    return where
+        return where | {"file": file, "line": int(line)}
+    return where | ({"file": node.origin} if node.origin else {})
 
 
 def type_name(node: Node) -> str:
     """Return the layer's type as a message shows it: the source's name of a custom layer."""
     return node.layer.type if isinstance(node.layer, Custom) else type(node.layer).__name__
-
-
-def _call_custom(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(layer: Custom, weights: Mapping[str, Any], *inputs: Any) -> Any:
-        return function(weights, *inputs, **dict(layer.fields))
-
-    return call
-
-
-def _describe_unknown(nodes: list[Node]) -> str:
-    lines = [
-        f"  {type_name(node)}: layer {node.name!r}" + (f" at {node.origin}" if node.origin else "")
-        for node in nodes
-    ]
-    return "\n".join(
-        [
-            f"unknown layer types: {', '.join(dict.fromkeys(map(type_name, nodes)))}. A function for each can be "
-            "given as custom_layers={'Type': f}, f(weights, *inputs, **attributes)",
-            *lines,
-        ]
-    )

@@ -36,7 +36,7 @@ def reduce(layer: Reduce, weights: Mapping[str, jax.Array], x: Any) -> Any:
     return y if layer.coefficient == 1 else layer.coefficient * y
 
 
-@lowers(ArgMax)
+@lowers(ArgMax, float32=True)
 def argmax(layer: ArgMax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.reduction.ArgMax`."""
     del weights

@@ -37,7 +37,7 @@ from jaxdnn.lowering.registry import lowers
 Weights = Mapping[str, jax.Array]
 
 
-@lowers(Concat, numpy=True)
+@lowers(Concat, numpy=True, moves=True)
 def concat(layer: Concat, weights: Weights, *inputs: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Concat`."""
     del weights
@@ -51,7 +51,7 @@ def concat(layer: Concat, weights: Weights, *inputs: Any) -> Any:
     return namespace(*inputs).concatenate(inputs, axis=axis)
 
 
-@lowers(Slice, numpy=True)
+@lowers(Slice, numpy=True, moves=True)
 def slice_(layer: Slice, weights: Weights, x: Any) -> tuple[Any, ...]:
     """See :class:`~jaxdnn.layers.shape.Slice`."""
     del weights
@@ -65,7 +65,7 @@ def slice_(layer: Slice, weights: Weights, x: Any) -> tuple[Any, ...]:
     return tuple(namespace(x).split(x, points, axis=axis))
 
 
-@lowers(Flatten, numpy=True)
+@lowers(Flatten, numpy=True, moves=True)
 def flatten(layer: Flatten, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Flatten`."""
     del weights
@@ -78,7 +78,7 @@ def flatten(layer: Flatten, weights: Weights, x: Any) -> Any:
     return x.reshape(*x.shape[:axis], math.prod(x.shape[axis:end]), *x.shape[end:])
 
 
-@lowers(Reshape, numpy=True)
+@lowers(Reshape, numpy=True, moves=True)
 def reshape(layer: Reshape, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Reshape`."""
     del weights
@@ -108,7 +108,7 @@ def reshape(layer: Reshape, weights: Weights, x: Any) -> Any:
     return x.reshape(shape)
 
 
-@lowers(ReshapeLike, numpy=True)
+@lowers(ReshapeLike, numpy=True, moves=True)
 def reshape_like(layer: ReshapeLike, weights: Weights, x: Any, reference: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.ReshapeLike`."""
     del layer, weights
@@ -117,7 +117,7 @@ def reshape_like(layer: ReshapeLike, weights: Weights, x: Any, reference: Any) -
     return x.reshape(reference.shape)
 
 
-@lowers(Permute, numpy=True)
+@lowers(Permute, numpy=True, moves=True)
 def permute(layer: Permute, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Permute`."""
     del weights
@@ -125,7 +125,7 @@ def permute(layer: Permute, weights: Weights, x: Any) -> Any:
     return x.transpose(order + [axis for axis in range(x.ndim) if axis not in order])
 
 
-@lowers(Crop, numpy=True)
+@lowers(Crop, numpy=True, moves=True)
 def crop(layer: Crop, weights: Weights, x: Any, reference: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Crop`."""
     del weights
@@ -144,14 +144,14 @@ def crop(layer: Crop, weights: Weights, x: Any, reference: Any) -> Any:
     return x[tuple(window)]
 
 
-@lowers(Tile, numpy=True)
+@lowers(Tile, numpy=True, moves=True)
 def tile(layer: Tile, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Tile`."""
     del weights
     return namespace(x).tile(x, _per_axis(layer.repeats, layer.axis, x.shape, 1))
 
 
-@lowers(Pad, numpy=True)
+@lowers(Pad, numpy=True, moves=True)
 def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     """Remove first, then add."""
     del weights
@@ -167,14 +167,14 @@ def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     return namespace(x).pad(x[tuple(window)], amounts, mode=layer.mode, **value)
 
 
-@lowers(Reverse, numpy=True)
+@lowers(Reverse, numpy=True, moves=True)
 def reverse(layer: Reverse, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Reverse`."""
     del weights
     return namespace(x).flip(x, [normalize_axis(axis, x.ndim) for axis in layer.axes])
 
 
-@lowers(ShuffleChannel, numpy=True)
+@lowers(ShuffleChannel, numpy=True, moves=True)
 def shuffle_channel(layer: ShuffleChannel, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.ShuffleChannel`."""
     del weights
@@ -184,7 +184,7 @@ def shuffle_channel(layer: ShuffleChannel, weights: Weights, x: Any) -> Any:
     return grouped.swapaxes(axis, axis + 1).reshape(x.shape)
 
 
-@lowers(SpaceToDepth, numpy=True)
+@lowers(SpaceToDepth, numpy=True, moves=True)
 def space_to_depth(layer: SpaceToDepth, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.SpaceToDepth`."""
     del weights
@@ -193,7 +193,7 @@ def space_to_depth(layer: SpaceToDepth, weights: Weights, x: Any) -> Any:
     return namespace(x).moveaxis(_blocks_to_channels(y, layer.block, layer.order), 1, axis)
 
 
-@lowers(DepthToSpace, numpy=True)
+@lowers(DepthToSpace, numpy=True, moves=True)
 def depth_to_space(layer: DepthToSpace, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.DepthToSpace`."""
     del weights
@@ -212,7 +212,7 @@ def depth_to_space(layer: DepthToSpace, weights: Weights, x: Any) -> Any:
     return namespace(x).moveaxis(y, 1, axis)
 
 
-@lowers(Reorg, numpy=True)
+@lowers(Reorg, numpy=True, moves=True)
 def reorg(layer: Reorg, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Reorg`."""
     del weights
@@ -227,7 +227,7 @@ def reorg(layer: Reorg, weights: Weights, x: Any) -> Any:
     return y.reshape(n, c * s**2, h // s, w // s)
 
 
-@lowers(Gather, numpy=True)
+@lowers(Gather, numpy=True, indices=(1,), moves=True)
 def gather(layer: Gather, weights: Weights, x: Any, indices: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Gather`."""
     del weights
@@ -252,7 +252,7 @@ def gather(layer: Gather, weights: Weights, x: Any, indices: Any) -> Any:
     return np.take(x, indices, axis=axis)
 
 
-@lowers(Filter)
+@lowers(Filter, moves=True)
 def filter_(layer: Filter, weights: Weights, *inputs: Any) -> tuple[Padded, ...]:
     """Sort the marked rows to the front; a stable sort keeps their order."""
     del layer, weights

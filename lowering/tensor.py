@@ -13,10 +13,8 @@ import numpy as np
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Shape, dims, normalize_axis
 from jaxdnn.layers.tensor import (
-    BandPart,
     BatchToSpace,
     BroadcastTo,
-    Diagonal,
     ExpandDims,
     Fill,
     FillLike,
@@ -32,6 +30,7 @@ from jaxdnn.layers.tensor import (
     Unstack,
 )
 from jaxdnn.lowering.namespace import namespace
+from jaxdnn.lowering.padded import depends_on_data
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
@@ -45,7 +44,7 @@ def shape_of(layer: ShapeOf, weights: Weights, x: Any) -> np.ndarray:
     return np.asarray(known[layer.what], np.int32)
 
 
-@lowers(Fill, numpy=True)
+@lowers(Fill, numpy=True, moves=True)
 def fill(layer: Fill, weights: Weights, value: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.Fill`."""
     del weights
@@ -54,7 +53,7 @@ def fill(layer: Fill, weights: Weights, value: Any) -> Any:
     return namespace(value).broadcast_to(value, layer.shape)
 
 
-@lowers(FillLike, numpy=True)
+@lowers(FillLike, numpy=True, moves=True)
 def fill_like(layer: FillLike, weights: Weights, x: Any) -> Any:
     """Only the shape counts, so that the result is a constant."""
     del weights
@@ -68,11 +67,15 @@ def fill_like(layer: FillLike, weights: Weights, x: Any) -> Any:
 _SMALL = 4096
 
 
-@lowers(BroadcastTo, numpy=True)
+@lowers(BroadcastTo, numpy=True, moves=True)
 def broadcast_to(layer: BroadcastTo, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.BroadcastTo`."""
     del weights
     return namespace(x).broadcast_to(x, layer.shape)
+
+
+_LONGEST = 2**27
+"""How many numbers a range may have: three numbers of a file could mean any size."""
 
 
 @lowers(Range, numpy=True, known=lambda layer, count: range(count))
@@ -81,14 +84,17 @@ def range_(layer: Range, weights: Weights, *inputs: Any) -> np.ndarray:
     del layer, weights
     for name, value in zip(("start", "limit", "step"), inputs, strict=True):
         if not isinstance(value, np.ndarray | np.generic):
-            raise ShapeError(
-                f"the {name} depends on the data, but has to be known when the program is compiled"
-            )
+            raise depends_on_data(f"the {name}")
         if value.size != 1:
             raise ShapeError(f"the {name} is {dims(value.shape)}, a scalar expected")
     start, limit, step = (value.reshape(()).item() for value in inputs)
     if step == 0:
         raise ShapeError("the step is 0")
+    count = max(0, math.ceil((limit - start) / step))
+    if count > _LONGEST:
+        raise ShapeError(
+            f"from {start} to {limit} in steps of {step} are {count} numbers, more than {_LONGEST}"
+        )
     numbers: np.ndarray = np.arange(start, limit, step).astype(inputs[0].dtype)
     return numbers
 
@@ -100,7 +106,7 @@ def linspace(layer: LinSpace, weights: Weights, start: jax.Array, stop: jax.Arra
     return jnp.linspace(start.reshape(()), stop.reshape(()), layer.count, dtype=start.dtype)
 
 
-@lowers(Squeeze, numpy=True)
+@lowers(Squeeze, numpy=True, moves=True)
 def squeeze(layer: Squeeze, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.Squeeze`."""
     del weights
@@ -112,7 +118,7 @@ def squeeze(layer: Squeeze, weights: Weights, x: Any) -> Any:
     return x.reshape(tuple(size for axis, size in enumerate(x.shape) if axis not in gone))
 
 
-@lowers(ExpandDims, numpy=True)
+@lowers(ExpandDims, numpy=True, moves=True)
 def expand_dims(layer: ExpandDims, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.ExpandDims`."""
     del weights
@@ -122,7 +128,7 @@ def expand_dims(layer: ExpandDims, weights: Weights, x: Any) -> Any:
     return x.reshape(tuple(1 if axis in axes else next(sizes) for axis in range(rank)))
 
 
-@lowers(Stack, numpy=True)
+@lowers(Stack, numpy=True, moves=True)
 def stack(layer: Stack, weights: Weights, *inputs: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.Stack`."""
     del weights
@@ -132,7 +138,7 @@ def stack(layer: Stack, weights: Weights, *inputs: Any) -> Any:
     return namespace(*inputs).stack(inputs, axis=normalize_axis(layer.axis, inputs[0].ndim + 1))
 
 
-@lowers(Unstack, numpy=True)
+@lowers(Unstack, numpy=True, moves=True)
 def unstack(layer: Unstack, weights: Weights, x: Any) -> tuple[Any, ...]:
     """See :class:`~jaxdnn.layers.tensor.Unstack`."""
     del weights
@@ -143,7 +149,7 @@ def unstack(layer: Unstack, weights: Weights, x: Any) -> tuple[Any, ...]:
     return tuple(x[(*before, index)] for index in range(layer.parts))
 
 
-@lowers(SplitSizes, numpy=True)
+@lowers(SplitSizes, numpy=True, moves=True)
 def split_sizes(layer: SplitSizes, weights: Weights, x: Any) -> tuple[Any, ...]:
     """See :class:`~jaxdnn.layers.tensor.SplitSizes`."""
     del weights
@@ -156,7 +162,7 @@ def split_sizes(layer: SplitSizes, weights: Weights, x: Any) -> tuple[Any, ...]:
     return tuple(namespace(x).split(x, np.cumsum(sizes)[:-1], axis=axis))
 
 
-@lowers(Roll, numpy=True)
+@lowers(Roll, numpy=True, moves=True)
 def roll(layer: Roll, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.Roll`."""
     del weights
@@ -164,7 +170,7 @@ def roll(layer: Roll, weights: Weights, x: Any) -> Any:
     return namespace(x).roll(x, layer.shift, axes)
 
 
-@lowers(ReverseSequence)
+@lowers(ReverseSequence, moves=True)
 def reverse_sequence(layer: ReverseSequence, weights: Weights, x: jax.Array, lengths: jax.Array) -> jax.Array:
     """Take each element from where the reversal puts it."""
     del weights
@@ -177,7 +183,7 @@ def reverse_sequence(layer: ReverseSequence, weights: Weights, x: jax.Array, len
     return jnp.take_along_axis(x, jnp.where(place < length, length - 1 - place, place), axis)
 
 
-@lowers(SpaceToBatch, numpy=True)
+@lowers(SpaceToBatch, numpy=True, moves=True)
 def space_to_batch(layer: SpaceToBatch, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.SpaceToBatch`."""
     del weights
@@ -194,7 +200,7 @@ def space_to_batch(layer: SpaceToBatch, weights: Weights, x: Any) -> Any:
     return y.reshape(x.shape[0] * math.prod(layer.block), *y.shape[rank + 1 :])
 
 
-@lowers(BatchToSpace, numpy=True)
+@lowers(BatchToSpace, numpy=True, moves=True)
 def batch_to_space(layer: BatchToSpace, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.BatchToSpace`."""
     del weights
@@ -218,24 +224,3 @@ def _require_blocks(block: Shape, pairs: tuple[tuple[int, int], ...], shape: Sha
     if len(pairs) != rank or len(shape) <= rank:
         raise ShapeError(f"{rank} block sizes do not fit {len(pairs)} pairs and an input of {dims(shape)}")
     return rank
-
-
-@lowers(BandPart)
-def band_part(layer: BandPart, weights: Weights, x: jax.Array) -> jax.Array:
-    """See :class:`~jaxdnn.layers.tensor.BandPart`."""
-    del weights
-    distance = np.subtract.outer(np.arange(x.shape[-2]), np.arange(x.shape[-1]))
-    keep = (layer.lower < 0) | (distance <= layer.lower)
-    keep &= (layer.upper < 0) | (-distance <= layer.upper)
-    keep = keep.reshape((1,) * (x.ndim - 2) + keep.shape)
-    return jnp.where(keep, x, jnp.zeros((), x.dtype))
-
-
-@lowers(Diagonal)
-def diagonal(layer: Diagonal, weights: Weights, x: jax.Array) -> jax.Array:
-    """See :class:`~jaxdnn.layers.tensor.Diagonal`."""
-    del weights
-    size = x.shape[-1] + abs(layer.offset)
-    index = np.arange(x.shape[-1])
-    row, column = index + max(-layer.offset, 0), index + max(layer.offset, 0)
-    return jnp.zeros((*x.shape[:-1], size, size), x.dtype).at[..., row, column].set(x)

@@ -13,25 +13,35 @@ import jaxdnn.lowering
 
 MAY_IMPORT = {
     "errors": (),
+    "tables": (),
     "layers": ("errors",),
     "ir": ("errors", "layers"),
-    "passes": ("errors", "layers", "ir"),
+    "passes": ("errors", "layers", "ir", "tables"),
     "policy": ("errors",),
     "importers": ("errors", "layers", "ir"),
     "lowering": ("errors", "layers", "ir", "policy"),
     "initialize": ("errors", "layers", "ir", "lowering"),
-    "summary": ("layers", "ir", "lowering", "net"),
-    "net": ("errors", "ir", "policy", "lowering", "initialize", "summary"),
-    "loader": ("errors", "importers", "ir", "net", "passes", "policy"),
+    "summary": ("layers", "ir", "lowering", "net", "tables"),
+    "feeds": ("errors", "ir", "lowering"),
+    "finite": ("layers", "lowering", "net"),
+    "comparison": ("chart", "errors", "lowering", "net", "tables"),
+    "net": ("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
+    "loader": ("errors", "importers", "ir", "lowering", "net", "passes", "policy"),
+    "optimize": ("errors", "ir", "lowering", "net", "passes"),
     "detection": ("errors", "layers", "lowering"),
     "image": ("errors",),
     "drawing": (),
-    "cli": ("errors", "layers", "importers", "image", "drawing", "detection", "loader", "net", "summary"),
+    "chart": ("drawing",),
+    "cli": (
+        *("errors", "layers", "importers", "image", "drawing", "detection", "loader", "net", "summary"),
+        *("optimize", "passes"),
+    ),
 }
 """By part of the package, the other parts that it may import."""
 
 LIBRARIES = {
     "errors": (),
+    "tables": (),
     "layers": ("numpy",),
     "ir": ("numpy",),
     "passes": ("numpy",),
@@ -40,11 +50,16 @@ LIBRARIES = {
     "lowering": ("numpy", "jax"),
     "initialize": ("numpy", "jax"),
     "summary": ("jax",),
+    "feeds": ("numpy", "jax"),
+    "finite": ("numpy",),
+    "comparison": ("numpy", "PIL"),
     "net": ("numpy", "jax"),
     "loader": ("jax",),
+    "optimize": ("numpy",),
     "detection": ("numpy", "jax"),
     "image": ("numpy", "PIL"),
     "drawing": ("numpy", "PIL"),
+    "chart": ("PIL",),
     "cli": ("numpy", "click", "rich"),
 }
 """By part of the package, what it may import from outside, besides the standard library."""

@@ -37,3 +37,48 @@ def test_text_and_back(params, compute, output):
 def test_nonsense(text):
     with pytest.raises(InputError, match="float16"):
         Policy.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [
+        (
+            {"default": "mixed_float16", "conv1*": "float32"},
+            Policy("float32", "float16", "float32", (("conv1*", Policy()),)),
+        ),
+        (
+            "float16; a:b: mixed_bfloat16 ;c: compute=float16",
+            Policy(
+                "float16",
+                "float16",
+                "float16",
+                (("a:b", Policy(compute="bfloat16")), ("c", Policy(compute="float16"))),
+            ),
+        ),
+        ({"fc*": Policy("float16")}, Policy(layers=(("fc*", Policy("float16")),))),
+    ],
+)
+def test_layers(given, policy):
+    assert Policy.parse(given) == policy
+    assert Policy.parse(str(policy)) == policy
+
+
+def test_the_last_pattern_that_matches_counts():
+    policy = Policy.parse("bfloat16; conv*: float32; conv1?: float16")
+    names = ["conv1", "conv10", "fc", "Conv1"]
+    assert [policy.of(name).compute for name in names] == ["float32", "float16", "bfloat16", "bfloat16"]
+    assert policy.unmatched(["conv1", "fc"]) == ["conv1?"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("float16; conv1", "<layers>: <policy>"),
+        ("float16; : float32", "<layers>: <policy>"),
+        ("float16; conv1: half", "'half' is not a type"),
+        ({"conv1": {"default": "float16", "x": "float32"}}, "'conv1' has policies of layers itself"),
+    ],
+)
+def test_nonsense_about_layers(given, message):
+    with pytest.raises(InputError, match=message):
+        Policy.parse(given)

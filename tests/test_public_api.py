@@ -9,6 +9,8 @@ import jaxdnn
 
 def test_exported_names():
     assert sorted(jaxdnn.__all__) == [
+        "Comparison",
+        "CustomLayer",
         "Detections",
         "FileError",
         "GraphError",
@@ -17,6 +19,7 @@ def test_exported_names():
         "JaxdnnWarning",
         "LayerError",
         "Net",
+        "NonFinite",
         "Padded",
         "ParseError",
         "Policy",
@@ -24,8 +27,12 @@ def test_exported_names():
         "Spec",
         "UnsupportedLayerError",
         "WeightsError",
+        "compare",
         "detections",
         "load",
+        "optimize",
+        "register_layer",
+        "unregister_layer",
     ]
     assert all(hasattr(jaxdnn, name) for name in jaxdnn.__all__)
 

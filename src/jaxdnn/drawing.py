@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 Box = tuple[float, float, float, float]
 
-_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#ffffff")
+COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#ffffff")
 """Okabe and Ito's palette, which colour-blind people can tell apart."""
 
 _READABLE = 320
@@ -71,7 +71,7 @@ def _letters(size: tuple[int, int], boxes: list[Box]) -> int:
 
 
 def _colour(mark: Mark) -> str:
-    return _COLOURS[mark.group % len(_COLOURS)]
+    return COLOURS[mark.group % len(COLOURS)]
 
 
 def _fit_box(box: Box, factor: int, size: tuple[int, int]) -> Box:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import jax
 
 from jaxdnn.errors import InputError
 from jaxdnn.importers import load_model
 from jaxdnn.ir import Model, Value
+from jaxdnn.lowering.custom import parse, registered
+from jaxdnn.lowering.program import CustomLayers
 from jaxdnn.net import Net
 from jaxdnn.passes import extract
-from jaxdnn.policy import Policy
+from jaxdnn.policy import AnyPolicy
 
 PathLike = str | os.PathLike[str]
 
@@ -27,8 +28,8 @@ def load(
     inputs: Iterable[str] | None = None,
     outputs: Iterable[str] | None = None,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-    custom_layers: Mapping[str, Callable[..., Any]] | None = None,
-    policy: str | Policy = "float32",
+    custom_layers: CustomLayers | None = None,
+    policy: AnyPolicy = "float32",
     compat: str | None = None,
     partial: bool = False,
     key: jax.Array | None = None,
@@ -46,7 +47,9 @@ def load(
         outputs: names of the values (or layers) that a call returns by default.
         input_shapes: sizes by input name, where the file states none or others are wanted. Labels that are
             not named get the batch of the inputs that are.
-        custom_layers: functions ``f(weights, *inputs, **attributes)`` by layer type.
+        custom_layers: functions ``f(weights, *inputs, **attributes)`` by layer type, see
+            :class:`~jaxdnn.CustomLayer`; they go before those of :func:`~jaxdnn.register_layer`. A type that
+            jaxdnn knows itself is computed by the function instead.
         policy: dtype policy, see :class:`~jaxdnn.policy.Policy`.
         compat: ``"opencv"`` computes what OpenCV 4 computes where that is not what the format's own program
             does.
@@ -64,6 +67,7 @@ def load(
     """
     inputs, outputs = (None if names is None else tuple(names) for names in (inputs, outputs))
     paths = [os.fspath(path) for path in (model, weights) if path is not None]
+    custom = registered() | parse(custom_layers or {})
     imported = load_model(
         paths,
         format=format,
@@ -73,11 +77,12 @@ def load(
         outputs=outputs,
         stages=tuple(stages),
         level=level,
+        custom=custom,
     )
     if inputs is not None or outputs is not None:
         imported = extract(imported, inputs=inputs, outputs=outputs)
     imported = _with_shapes(imported, input_shapes or {})
-    return Net.from_model(imported, policy=policy, custom_layers=custom_layers, key=key)
+    return Net.from_model(imported, policy=policy, custom_layers=custom, key=key)
 
 
 def _with_shapes(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdnn.errors import InputError, located
+from jaxdnn.feeds import as_feeds
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
 from jaxdnn.lowering import Inferred, Program, Spec, infer, infer_open
+from jaxdnn.lowering.guard import guarded
 from jaxdnn.lowering.infer import stored_shapes
-from jaxdnn.lowering.padded import trim
-from jaxdnn.policy import Policy
+from jaxdnn.lowering.parts import compute, known_outside
+from jaxdnn.lowering.program import CustomLayers
+from jaxdnn.policy import AnyPolicy, Policy
 
 if TYPE_CHECKING:
+    from jaxdnn.finite import NonFinite
     from jaxdnn.summary import Summary
 
 
@@ -68,8 +72,8 @@ class Net:
         cls,
         model: Model,
         *,
-        policy: str | Policy = "float32",
-        custom_layers: Mapping[str, Callable[..., Any]] | None = None,
+        policy: AnyPolicy = "float32",
+        custom_layers: CustomLayers | None = None,
         key: jax.Array | None = None,
     ) -> Net:
         """Lower a model, check every shape in it, and give its parameters their values.
@@ -77,7 +81,7 @@ class Net:
         Args:
             model: what an importer returned.
             policy: dtype policy, see :class:`~jaxdnn.policy.Policy`.
-            custom_layers: functions for layer types that jaxdnn does not know.
+            custom_layers: functions of the types of :class:`~jaxdnn.layers.custom.Custom` layers.
             key: draws the parameters that the model does not hold.
 
         Raises:
@@ -90,12 +94,12 @@ class Net:
     def _from_model(
         cls,
         model: Model,
-        policy: str | Policy,
-        custom_layers: Mapping[str, Callable[..., Any]] | None,
+        policy: AnyPolicy,
+        custom_layers: CustomLayers | None,
         key: jax.Array | None,
     ) -> Net:
         verify(model.graph)
-        program = Program(model.graph, policy=Policy.parse(policy), custom_layers=custom_layers)
+        program = _lower(model.graph, policy, custom_layers, model.params)
         stored = stored_shapes(model.params)
         expected: Mapping[str, tuple[int, ...]] = stored
         if not (
@@ -104,7 +108,7 @@ class Net:
         ):
             expected = stored | infer(program, _stated_inputs(model.graph), stored).params
         params, missing = bind(model.params, model.initializers, expected, key)
-        return cls(_cast(params, program.policy), program, model.source, tuple(missing))
+        return cls(_cast(params, program), program, model.source, tuple(missing))
 
     @property
     def graph(self) -> Graph:
@@ -149,6 +153,9 @@ class Net:
     ) -> dict[str, jax.Array]:
         """Compute outputs, jitted. For every value of an input that decides shapes it compiles anew.
 
+        Where a layer has to know a size that depends on the data, the call runs in several compiled parts: sizes
+        come to the host, and what follows is compiled for them.
+
         Args:
             x: the array of the net's only required input, or a dict of arrays by input name.
             outputs: names of the values to return, any layer or blob; by default the net's outputs.
@@ -164,9 +171,31 @@ class Net:
         feeds = self._feeds(x, inputs)
         require_complete(list(self.missing))
         names = self._names(feeds, outputs)
-        static = {name: np.asarray(feeds.pop(name)) for name in self.program.static_inputs if name in feeds}
-        values = self.program.jitted(names, static)(self.params, feeds)
-        return {name: trim(values[name]) for name in names}
+        program, params = self.program, self.params
+        return guarded(program, lambda: compute(program, params, feeds, names))
+
+    def values(self, x: Any = None, /, **inputs: Any) -> dict[str, jax.Array]:
+        """Compute every value of the graph that the fed inputs allow, jitted.
+
+        Args:
+            x, inputs: as for a call.
+
+        Returns:
+            arrays by value name, the inputs too, in the order of computation, trimmed as a call trims them.
+        """
+        feeds = self._feeds(x, inputs)
+        names = [n for n in self.graph.computable(feeds) if self.graph.resolve(n) == n]
+        return self(feeds, outputs=names)
+
+    def check_finite(self, x: Any = None, /, **inputs: Any) -> NonFinite | None:
+        """Return the first layer that yields NaN or infinity, None if every value is finite.
+
+        Args:
+            x, inputs: as for a call.
+        """
+        from jaxdnn.finite import check_finite
+
+        return check_finite(self, self._feeds(x, inputs))
 
     def apply(
         self, params: Params, inputs: Mapping[str, Any] | Any, *, outputs: Iterable[str] | None = None
@@ -183,19 +212,20 @@ class Net:
             arrays by output name; :class:`~jaxdnn.Padded` where a size depends on the data.
         """
         feeds = self._feeds(inputs, {})
-        return self.program(params, feeds, self._names(feeds, outputs))
+        names = self._names(feeds, outputs)
+        with known_outside():
+            program = self.program
+            return guarded(program, lambda: program(params, feeds, names))
 
-    def replace(self, *, params: Params | None = None, policy: str | Policy | None = None) -> Net:
+    def replace(self, *, params: Params | None = None, policy: AnyPolicy | None = None) -> Net:
         """Return a net with other parameters or another dtype policy.
 
         Params of the same structure keep the compiled program; a new policy compiles again.
         """
         net = self
         if policy is not None:
-            program = Program(
-                self.graph, policy=Policy.parse(policy), custom_layers=self.program.custom_layers
-            )
-            net = replace(net, program=program, stored=_cast(self.stored, program.policy))
+            program = _lower(self.graph, policy, self.program.custom_layers, self.stored)
+            net = replace(net, program=program, stored=_cast(self.stored, program))
         if params is not None:
             net = replace(net, stored=params, missing=())
         return net
@@ -215,26 +245,7 @@ class Net:
         )
 
     def _feeds(self, x: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-        if x is not None and not isinstance(x, Mapping):
-            required = [value.name for value in self.graph.inputs if not value.optional]
-            if len(required) != 1:
-                names = ", ".join(map(repr, required))
-                raise InputError(f"{self.name!r} has {len(required)} inputs, {names}: name them in a dict")
-            x = {required[0]: x}
-        feeds = {**(x or {}), **inputs}
-        known = {value.name: value for value in self.graph.inputs}
-        for name in feeds:
-            if name not in known:
-                raise InputError(f"{self.name!r} has no input {name!r}; its inputs are {', '.join(known)}")
-        for value in known.values():
-            if not value.optional and value.name not in feeds:
-                raise InputError(f"input {value.name!r} of {self.name!r} is missing")
-        feeds = {name: _as_input(known[name], array) for name, array in feeds.items()}
-        batch = next((array.shape[0] for array in feeds.values() if array.ndim), 1)
-        for value in known.values():
-            if value.default is not None and value.name not in feeds:
-                feeds[value.name] = np.full((batch, *(value.shape or ())[1:]), value.default, value.dtype)
-        return feeds
+        return as_feeds(self.graph, x, inputs, double=self.policy.compute == "float64")
 
     def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> tuple[str, ...]:
         if outputs is None:
@@ -245,40 +256,33 @@ class Net:
         return names
 
 
+def _lower(
+    graph: Graph, policy: AnyPolicy, custom_layers: CustomLayers | None, stored: Params
+) -> Program:
+    parsed = Policy.parse(policy)
+    unmatched = parsed.unmatched(graph.layer_names)
+    if unmatched:
+        raise InputError(f"no layer of {graph.name!r} is called {unmatched[0]!r}, which the policy names")
+    return Program(graph, policy=parsed, custom_layers=custom_layers, stored=stored)
+
+
 def _references(graph: Graph) -> set[str]:
     return {reference for node in graph.nodes for reference in node.params.values()}
 
 
-def _cast(params: Params, policy: Policy) -> Params:
-    """Give parameters the policy's type; those that have it stay what they are."""
-    dtype = jnp.dtype(policy.params)
+def _cast(params: Params, program: Program) -> Params:
+    """Give floating parameters the types of the program's policy; those that have them stay what they are."""
+    types = program.param_types
+
+    def cast(reference: str, array: Any) -> Any:
+        dtype = types.get(reference, array.dtype)
+        kept = array.dtype == dtype or not jnp.issubdtype(array.dtype, jnp.floating)
+        return array if kept else array.astype(dtype)
+
     return {
-        owner: {slot: array if array.dtype == dtype else array.astype(dtype) for slot, array in slots.items()}
+        owner: {slot: cast(f"{owner}/{slot}", array) for slot, array in slots.items()}
         for owner, slots in params.items()
     }
-
-
-def _as_input(value: Any, array: Any) -> Any:
-    if not isinstance(array, jax.Array):
-        array = np.asarray(array)
-        if array.dtype == object or array.dtype.kind in "USMm":
-            raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
-    if value.shape is not None and array.ndim != len(value.shape):
-        array = _match_rank(array, value.shape)
-    if value.shape is not None and array.ndim != len(value.shape):
-        raise InputError(
-            f"input {value.name!r} has {len(value.shape)} axes ({Spec(value.shape, value.dtype)}), "
-            f"got an array of shape {tuple(array.shape)}"
-        )
-    return array if array.dtype == value.dtype else array.astype(value.dtype)
-
-
-def _match_rank(array: Any, shape: tuple[int | None, ...]) -> Any:
-    """Drop or add trailing axes of size 1: old files write labels as (N, 1, 1, 1), new ones as (N,)."""
-    while array.ndim > len(shape) and array.shape[-1] == 1:
-        array = array[..., 0]
-    missing = shape[array.ndim :]
-    return array.reshape(*array.shape, *missing) if missing.count(1) == len(missing) else array
 
 
 def _has_open_inputs(graph: Graph) -> bool:

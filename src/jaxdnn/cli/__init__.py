@@ -1,4 +1,4 @@
-"""The command line: ``jaxdnn inspect`` and ``jaxdnn run``."""
+"""The command line: ``jaxdnn inspect``, ``optimize``, ``run`` and ``text-graph``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import jaxdnn
-from jaxdnn.cli import inspect, run
+from jaxdnn.cli import inspect, optimize, run, text_graph
 from jaxdnn.errors import JaxdnnError, JaxdnnWarning
 
 
@@ -44,4 +44,6 @@ def main() -> None:
 
 
 main.add_command(inspect.inspect)
+main.add_command(optimize.optimize)
 main.add_command(run.run)
+main.add_command(text_graph.text_graph_command)

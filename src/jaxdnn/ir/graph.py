@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from jaxdnn.errors import InputError, some
 from jaxdnn.ir.initializer import Initializer
 from jaxdnn.layers.base import Layer, dims
+from jaxdnn.layers.control import Control
 
 Params = Mapping[str, Mapping[str, Any]]
 """Parameters by owner and slot: ``{"conv1": {"weight": array, "bias": array}}``."""
@@ -100,6 +101,15 @@ class Graph:
         """The node that produces each value; inputs have none."""
         return {output: node for node in self.nodes for output in node.outputs}
 
+    @property
+    def layer_names(self) -> Iterator[str]:
+        """The names of all nodes, those in the graphs of loops and branches included."""
+        for node in self.nodes:
+            yield node.name
+            for graph in node.layer.graphs if isinstance(node.layer, Control) else ():
+                assert isinstance(graph, Graph)
+                yield from graph.layer_names
+
     @cached_property
     def values(self) -> tuple[str, ...]:
         """The names of all values: the inputs, then the nodes' outputs in order."""
@@ -122,6 +132,42 @@ class Graph:
             if node.name == name and node.outputs:
                 return node.outputs[0]
         raise InputError(f"nothing in {self.name!r} is called {name!r}; it has {some(self.values)}")
+
+    def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
+        """Return the values that can be computed when just these inputs are fed."""
+        fed = {*fed, *(value.name for value in self.inputs if value.fallback is not None)}
+        known = dict.fromkeys(name for name in self.values if name in fed)
+        for node in self.nodes:
+            if all(name in known for name in node.inputs):
+                known.update(dict.fromkeys(node.outputs))
+        return tuple(known)
+
+    def default_outputs(self, fed: Iterable[str]) -> tuple[str, ...]:
+        """Return the graph's outputs; where an optional input is not fed, what takes their place.
+
+        An output that needs a missing input gives way to the computable values that nothing else
+        computable consumes: a classifier with a loss layer yields its probabilities without labels.
+        """
+        fed = tuple(fed)
+        computable = self.computable(fed)
+        known = set(computable)
+        outputs = {name: self.resolve(name) for name in self.outputs}
+        if outputs and known.issuperset(outputs.values()):
+            return self.outputs
+        consumed = {
+            name
+            for node in self.nodes
+            if node.outputs and node.outputs[0] in known
+            for name in node.inputs
+        }
+        stated = tuple(name for name, value in outputs.items() if value in known)
+        covered = {outputs[name] for name in stated}
+        return stated + tuple(n for n in computable if n not in consumed | covered and n not in fed)
+
+    @property
+    def required_inputs(self) -> tuple[str, ...]:
+        """The inputs that every call computes with: all but labels, whose place nothing takes."""
+        return tuple(v.name for v in self.inputs if not v.optional or v.default is not None)
 
     @cached_property
     def _value_set(self) -> frozenset[str]:

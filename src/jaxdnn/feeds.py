@@ -1,0 +1,71 @@
+"""What a call feeds: arrays by input name, of the inputs' ranks and types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdnn.errors import InputError
+from jaxdnn.ir import Graph, Value
+from jaxdnn.lowering import Spec
+
+
+def as_feeds(graph: Graph, x: Any, inputs: Mapping[str, Any], *, double: bool = False) -> dict[str, Any]:
+    """Return the arrays of a call by input name.
+
+    Args:
+        graph: whose inputs are fed.
+        x: the array of the only required input, or a dict of arrays by input name, or None.
+        inputs: further arrays by input name.
+        double: whether float64 arrays stay what they are where an input has another floating type.
+
+    Raises:
+        InputError: a name is unknown, or an input is missing or of a wrong rank or type.
+    """
+    if x is not None and not isinstance(x, Mapping):
+        required = [value.name for value in graph.inputs if not value.optional]
+        if len(required) != 1:
+            names = ", ".join(map(repr, required))
+            raise InputError(f"{graph.name!r} has {len(required)} inputs, {names}: name them in a dict")
+        x = {required[0]: x}
+    feeds = {**(x or {}), **inputs}
+    known = {value.name: value for value in graph.inputs}
+    for name in feeds:
+        if name not in known:
+            raise InputError(f"{graph.name!r} has no input {name!r}; its inputs are {', '.join(known)}")
+    for value in known.values():
+        if not value.optional and value.name not in feeds:
+            raise InputError(f"input {value.name!r} of {graph.name!r} is missing")
+    feeds = {name: _as_input(known[name], array, double) for name, array in feeds.items()}
+    batch = next((array.shape[0] for array in feeds.values() if array.ndim), 1)
+    for value in known.values():
+        if value.default is not None and value.name not in feeds:
+            feeds[value.name] = np.full((batch, *(value.shape or ())[1:]), value.default, value.dtype)
+    return feeds
+
+
+def _as_input(value: Value, array: Any, double: bool) -> Any:
+    if not isinstance(array, jax.Array):
+        array = np.asarray(array)
+        if array.dtype == object or array.dtype.kind in "USMm":
+            raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
+    if value.shape is not None and array.ndim != len(value.shape):
+        array = _match_rank(array, value.shape)
+    if value.shape is not None and array.ndim != len(value.shape):
+        raise InputError(
+            f"input {value.name!r} has {len(value.shape)} axes ({Spec(value.shape, value.dtype)}), "
+            f"got an array of shape {tuple(array.shape)}"
+        )
+    kept = double and array.dtype == "float64" and value.dtype.startswith(("float", "bfloat"))
+    return array if kept or array.dtype == value.dtype else array.astype(value.dtype)
+
+
+def _match_rank(array: Any, shape: tuple[int | None, ...]) -> Any:
+    """Drop or add trailing axes of size 1: old files write labels as (N, 1, 1, 1), new ones as (N,)."""
+    while array.ndim > len(shape) and array.shape[-1] == 1:
+        array = array[..., 0]
+    missing = shape[array.ndim :]
+    return array.reshape(*array.shape, *missing) if missing.count(1) == len(missing) else array
