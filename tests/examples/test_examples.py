@@ -1,25 +1,18 @@
 """The examples' demos, run as a person runs them, in a folder of their own."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from jaxdnn.image import read_image
+from support.process import ROOT, call
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def run(folder, script, *arguments):
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "COLUMNS": "80"}
-    command = [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return call(["python", EXAMPLES / script, *arguments], folder)
 
 
 @pytest.mark.parametrize(
