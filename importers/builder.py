@@ -68,8 +68,8 @@ class Builder:
         """
         name = _unused(name, self._node_names)
         if isinstance(outputs, int):
-            outputs = tuple(name if i == 0 else f"{name}:{i}" for i in range(outputs))
-        outputs = tuple(_unused(output, self._value_names) for output in outputs)
+            outputs = (name, *[f"{name}:{i}" for i in range(1, outputs)])[:outputs]
+        outputs = tuple([_unused(output, self._value_names) for output in outputs])
         self._nodes.append(Node(name, layer, inputs, outputs, dict(params or {}), self.origin))
         return outputs
 

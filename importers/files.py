@@ -17,6 +17,9 @@ from jaxdnn.errors import FileError, ParseError
 Kind = Literal["text", "binary"]
 
 _HEAD = 1 << 16
+_CONTROLS = bytes([*range(0x09), *range(0x0E, 0x20)])
+"""Characters that no text has."""
+
 _SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file (a Keras or Caffe .h5 snapshot)",
     b"PK\x03\x04": "a zip archive (a PyTorch or Keras file?)",
@@ -60,7 +63,7 @@ def file_of(path: str) -> str:
 
 def kind_of(head: bytes) -> Kind:
     """Whether a file's first bytes are text."""
-    return "binary" if re.search(rb"[\x00-\x08\x0e-\x1f]", head) else "text"
+    return "text" if len(head.translate(None, _CONTROLS)) == len(head) else "binary"
 
 
 def read_text(path: str) -> str:

@@ -11,26 +11,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jaxdnn.errors import ParseError
+from jaxdnn.importers.prototokens import NAME, SPACE, STRING, WORD, Token, Tokens, unescape
 
-# Possessive repetitions: what could be given back takes a hundred times the memory of a long string.
-_TOKEN = re.compile(
-    r"""(?P<space>(?:[\s\ufeff]+|\#[^\n]*)+)
-      | (?P<string>"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')
-      | (?P<mark>[{}<>\[\]:,;])
-      | (?P<word>[^\s{}<>\[\]:,;"'\#]+)
-      | (?P<stray>.)""",
+_STEP = re.compile(
+    rf"""{SPACE}(?:
+        (?P<name>{NAME})(?!\ufeff){SPACE}(?:
+            :{SPACE}(?:(?P<word>(?!-[\s\#]){WORD}) | (?P<string>{STRING})(?!{SPACE}["']))(?:{SPACE}[,;])?+
+          | (?::{SPACE})?+(?P<open>\{{)
+        )
+      | (?P<close>\}})(?:{SPACE}[,;])?+
+    )""",
     re.VERBOSE,
 )
-_ESCAPE = re.compile(
-    rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
-)
-_SIMPLE_ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+"""A whole field of one scalar, the beginning of a message, or its end. Whatever has another form (lists, extensions,
+angle brackets, strings in several pieces, errors) is read token by token."""
+
 _CLOSER = {"{": "}", "<": ">"}
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A value that is not a message.
 
     Attributes:
@@ -77,16 +76,6 @@ class Message:
         self.fields.append((name, value))
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    line: int
-    column: int
-
-    def is_mark(self, *marks: str) -> bool:
-        return self.kind == "mark" and self.text in marks
-
-
 def parse(text: str) -> Message:
     """Read a whole file.
 
@@ -96,33 +85,34 @@ def parse(text: str) -> Message:
     return _Parser(text).file()
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     """A message that is being read.
 
     Attributes:
         parent: the message that it is part of, as the field ``name``.
-        brace: what opened it.
+        brace: where what opened it stands in the text.
         bracket: what opened the list that it is an element of, or None.
     """
 
     parent: Message
     name: str
-    brace: _Token
-    bracket: _Token | None
+    brace: int
+    bracket: Token | None
 
 
 class _Parser:
     """Keeps the messages that are open on a stack of its own."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = _Tokens(text)
+        self._text = text
+        self._tokens = Tokens(text)
         self._stack: list[_Open] = []
         self._current = Message()
 
     def file(self) -> Message:
         root = self._current
         while True:
+            self._steps()
             token = self._tokens.take()
             if token.kind == "end":
                 break
@@ -131,99 +121,88 @@ class _Parser:
             else:
                 self._field(token)
         if self._stack:
-            raise _error(token, f"the file ends, but {_opened(self._stack[-1].brace)} is not closed")
+            raise token.error(f"the file ends, but {self._opened(self._stack[-1])} is not closed")
         return root
 
-    def _field(self, token: _Token) -> None:
+    def _steps(self) -> None:
+        """Read on in steps as long as they will do."""
+        text, tokens, stack = self._text, self._tokens, self._stack
+        position = tokens.position
+        while step := _STEP.match(text, position):
+            kind = step.lastgroup
+            if kind == "close":
+                if not stack or stack[-1].bracket or text[stack[-1].brace] != "{":
+                    break
+                self._current = stack.pop().parent
+            else:
+                name = step["name"]
+                if kind == "word":
+                    value = Scalar(step["word"], False, *tokens.place(step.start("word")))
+                    self._current.fields.append((name, value))
+                elif kind == "string":
+                    place = tokens.place(step.start("string"))
+                    data = unescape(step["string"], *place)
+                    self._current.fields.append((name, Scalar(_decode(data), True, *place, data)))
+                else:
+                    self._begin(name, tokens.place(step.start("name")), step.start("open"), None)
+            position = step.end()
+        tokens.move(position)
+
+    def _field(self, token: Token) -> None:
         tokens = self._tokens
         name = _field_name(tokens, token)
         colon = tokens.skip(":")
         bracket = tokens.take() if tokens.peek().is_mark("[") else None
         if tokens.peek().is_mark(*_CLOSER):
-            self._open(name, token, bracket)
+            self._begin(name, (token.line, token.column), tokens.take().offset, bracket)
             return
         if not colon:
             found = bracket or tokens.peek()
-            raise _error(found, f'":" expected after {name!r}, found {_shown(found)}')
+            raise found.error(f'":" expected after {name!r}, found {found.shown}')
         if bracket:
             self._current.fields.extend((name, item) for item in _scalars(tokens, bracket))
         else:
             self._current.add(name, _scalar(tokens))
         tokens.skip(",", ";")
 
-    def _open(self, name: str, place: _Token, bracket: _Token | None) -> None:
-        message = Message(place.line, place.column)
-        self._current.add(name, message)
-        self._stack.append(_Open(self._current, name, self._tokens.take(), bracket))
+    def _begin(self, name: str, place: tuple[int, int], brace: int, bracket: Token | None) -> None:
+        message = Message(*place)
+        self._current.fields.append((name, message))
+        self._stack.append(_Open(self._current, name, brace, bracket))
         self._current = message
 
-    def _close(self, token: _Token) -> None:
+    def _close(self, token: Token) -> None:
         if not self._stack:
-            raise _error(token, f"{token.text!r} closes nothing")
+            raise token.error(f"{token.text!r} closes nothing")
         closed = self._stack.pop()
-        closer = _CLOSER[closed.brace.text]
+        closer = _CLOSER[self._text[closed.brace]]
         if token.text != closer:
-            raise _error(token, f"{closer!r} expected for {_opened(closed.brace)}")
+            raise token.error(f"{closer!r} expected for {self._opened(closed)}")
         self._current = closed.parent
         if closed.bracket and not _list_ends(self._tokens, closed.bracket):
-            following = self._tokens.peek()
+            following = self._tokens.take()
             if not following.is_mark(*_CLOSER):
-                raise _error(following, f"a message expected in the list, found {_shown(following)}")
-            self._open(closed.name, following, closed.bracket)
+                raise following.error(f"a message expected in the list, found {following.shown}")
+            self._begin(closed.name, (following.line, following.column), following.offset, closed.bracket)
             return
         self._tokens.skip(",", ";")
 
-
-class _Tokens:
-    """The tokens of a text, one ahead."""
-
-    def __init__(self, text: str) -> None:
-        self._stream = self._scan(text)
-        self._next = next(self._stream)
-
-    def peek(self) -> _Token:
-        return self._next
-
-    def take(self) -> _Token:
-        token = self._next
-        if token.kind != "end":
-            self._next = next(self._stream)
-        return token
-
-    def skip(self, *marks: str) -> bool:
-        """Take the next token if it is one of these marks."""
-        if self._next.kind == "mark" and self._next.text in marks:
-            self.take()
-            return True
-        return False
-
-    @staticmethod
-    def _scan(text: str) -> Iterator[_Token]:
-        line, line_start = 1, 0
-        for match in _TOKEN.finditer(text):
-            kind = str(match.lastgroup)
-            found = match.group()
-            if kind != "space":
-                yield _Token(kind, found, line, match.start() - line_start + 1)
-            elif "\n" in found:
-                line += found.count("\n")
-                line_start = match.start() + found.rindex("\n") + 1
-        yield _Token("end", "", line, len(text) - line_start + 1)
+    def _opened(self, message: _Open) -> str:
+        line = self._text.count("\n", 0, message.brace) + 1
+        return _opened(self._text[message.brace], line)
 
 
-def _field_name(tokens: _Tokens, token: _Token) -> str:
-    if token.kind == "word" and re.fullmatch(r"[A-Za-z_][\w./-]*", token.text):
+def _field_name(tokens: Tokens, token: Token) -> str:
+    if token.kind == "word" and re.fullmatch(NAME, token.text):
         return token.text
     if token.text == "[":  # an extension: [package.name]
         name = tokens.take()
         if name.kind == "word" and tokens.skip("]"):
             return name.text
-    if token.kind == "stray":
-        raise _error(token, _stray(token))
-    raise _error(token, f"a field name expected, found {_shown(token)}")
+    raise token.instead_of("a field name")
 
 
-def _scalars(tokens: _Tokens, bracket: _Token) -> Iterator[Scalar]:
+def _scalars(tokens: Tokens, bracket: Token) -> Iterator[Scalar]:
     if tokens.skip("]"):
         return
     yield _scalar(tokens)
@@ -231,46 +210,27 @@ def _scalars(tokens: _Tokens, bracket: _Token) -> Iterator[Scalar]:
         yield _scalar(tokens)
 
 
-def _list_ends(tokens: _Tokens, bracket: _Token) -> bool:
+def _list_ends(tokens: Tokens, bracket: Token) -> bool:
     if tokens.skip("]"):
         return True
     if not tokens.skip(","):
-        raise _error(tokens.peek(), f'"," or "]" expected for {_opened(bracket)}')
+        raise tokens.peek().error(f'"," or "]" expected for {_opened(bracket.text, bracket.line)}')
     return False
 
 
-def _scalar(tokens: _Tokens) -> Scalar:
+def _scalar(tokens: Tokens) -> Scalar:
     token = tokens.take()
     if token.kind == "word":
         if token.text == "-" and tokens.peek().kind == "word":
             return Scalar("-" + tokens.take().text, False, token.line, token.column)
         return Scalar(token.text, False, token.line, token.column)
     if token.kind == "string":
-        data = _unescape(token)
+        data = unescape(token.text, token.line, token.column)
         while tokens.peek().kind == "string":
-            data += _unescape(tokens.take())
+            following = tokens.take()
+            data += unescape(following.text, following.line, following.column)
         return Scalar(_decode(data), True, token.line, token.column, data)
-    if token.kind == "stray":
-        raise _error(token, _stray(token))
-    raise _error(token, f"a value expected, found {_shown(token)}")
-
-
-def _unescape(token: _Token) -> bytes:
-    def replace(match: re.Match[bytes]) -> bytes:
-        octal, hexadecimal, short, long, simple = match.groups()
-        if octal:
-            return bytes([int(octal, 8) & 0xFF])
-        if hexadecimal:
-            return bytes([int(hexadecimal, 16)])
-        if short or long:
-            code = int(short or long, 16)
-            if code > 0x10FFFF:
-                raise _error(token, f"there is no character U+{code:X}")
-            return chr(code).encode("utf-8", "surrogatepass")
-        return _SIMPLE_ESCAPES.get(simple, simple)
-
-    data = token.text[1:-1].encode("utf-8", "surrogateescape")
-    return _ESCAPE.sub(replace, data) if b"\\" in data else data
+    raise token.instead_of("a value")
 
 
 def _decode(data: bytes) -> str:
@@ -280,19 +240,5 @@ def _decode(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _stray(token: _Token) -> str:
-    if token.text in "\"'":
-        return "the string that opens here is not closed on its line"
-    return f"unexpected character {token.text!r}"
-
-
-def _opened(token: _Token) -> str:
-    return f"the {token.text!r} of line {token.line}"
-
-
-def _shown(token: _Token) -> str:
-    return "the end of the file" if token.kind == "end" else repr(token.text)
-
-
-def _error(token: _Token, message: str) -> ParseError:
-    return ParseError(message, line=token.line, column=token.column)
+def _opened(mark: str, line: int) -> str:
+    return f"the {mark!r} of line {line}"

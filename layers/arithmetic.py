@@ -24,7 +24,8 @@ UNARY = (
     ),
     *("log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh"),
     *("atanh", "erf", "erfc", "lgamma", "digamma", "is_nan", "is_inf", "is_finite", "not", "bitwise_not"),
-    *("erfinv", "ndtri", "bessel_i0e", "bessel_i1e", "population_count"),
+    *("erfinv", "ndtri", "bessel_i0e", "bessel_i1e", "bessel_i0", "bessel_i1"),
+    *("spence", "expint", "population_count"),
     *("real", "imaginary", "conjugate", "angle"),
 )
 BINARY = (
@@ -44,7 +45,8 @@ class Unary(Layer):
     ``round`` rounds halves to the even neighbour; ``rsqrt`` is ``1 / sqrt(x)``, ``reciprocal`` ``1 / x``,
     ``erf`` and ``erfc`` are the error function and one minus it, ``lgamma`` the logarithm of the absolute gamma
     function and ``digamma`` its derivative; ``erfinv`` is the inverse of ``erf``, and ``ndtri`` that of the normal
-    distribution; the Bessel functions are multiplied by ``exp(-|x|)``; the population is the number of set bits. The
+    distribution; the Bessel functions with an e are multiplied by ``exp(-|x|)``; ``spence`` is the
+    dilogarithm of ``1 - x`` and ``expint`` the exponential integral Ei; the population is the number of set bits. The
     others are what they are called. ``abs``, ``real``, ``imaginary`` and ``angle`` of complex numbers are real.
 
     Attributes:
@@ -65,7 +67,8 @@ class Binary(Layer):
     ``xor`` give booleans, the others the type of the inputs.
 
     ``divide`` of integers drops the fraction, as ``truncate_divide`` always does; ``floor_divide`` rounds down. The
-    remainders belong to the two: ``floor_remainder`` has the sign of b, ``truncate_remainder`` that of a. Where b is
+    remainders belong to the two: ``floor_remainder`` has the sign of b, ``truncate_remainder`` that of a. All of them
+    are zero where an integer is divided by zero. Shifts are by 0 places at least and by all but one at most. Where b is
     zero ``divide_no_nan`` and ``multiply_no_nan`` give zero, whatever a is. ``xlogy``, ``xlog1py`` and ``xdivy`` are
     ``a * log(b)``, ``a * log(1 + b)`` and ``a / b``, and zero where a is zero. ``next_after`` is the neighbour of a
     towards b; ``igamma`` and ``igammac`` are the regularised incomplete gamma functions of order a, ``polygamma`` is
@@ -98,6 +101,9 @@ class Select(Layer):
 class Cast(Layer):
     """The elements in another type; a fraction is dropped where that type has none.
 
+    Integers that do not fit lose their upper bits, also those of 8 or 16 bits that were floating numbers within 32
+    bits; floating numbers beyond 32 or 64 bits become the type's ends, and what is no number 0.
+
     Numbers become true unless they are zero. A type of 64 bits counts as one of 32, unless jax computes in 64. A
     floating type says how values are rounded; they compute in the policy's type all the same.
 
@@ -110,12 +116,13 @@ class Cast(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Accumulate(Layer):
-    """Sums or products of all elements up to each one along an axis.
+    """Sums, products or ``log(sum of exp(x))`` of all elements up to each one along an axis.
 
     Attributes:
-        operation: ``sum`` or ``product``.
+        operation: ``sum``, ``product`` or ``log_sum_exp``.
         axis: along which.
-        exclusive: whether the element itself is left out; the first result is then 0 or 1.
+        exclusive: whether the element itself is left out; the first result is then 0, 1 or minus
+            infinity.
         reverse: whether the elements from each one to the end are joined instead.
     """
 
@@ -125,7 +132,7 @@ class Accumulate(Layer):
     reverse: bool = False
 
     def __post_init__(self) -> None:
-        require_one_of(("sum", "product"), operation=self.operation)
+        require_one_of(("sum", "product", "log_sum_exp"), operation=self.operation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +141,7 @@ class Einsum(Layer):
 
     Attributes:
         equation: as numpy's ``einsum`` takes it, with an arrow: ``ij,jk->ik``; ``...`` stands for further axes.
+            The output may repeat an index: it then runs along a diagonal, and everything beside that is zero.
     """
 
     equation: str

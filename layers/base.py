@@ -49,13 +49,15 @@ def require_at_least(minimum: int, **values: PerAxis) -> None:
     """Check that each of the named values (or each of its elements) is at least the minimum."""
     for name, value in values.items():
         for element in value if isinstance(value, tuple) else (value,):
-            require(element >= minimum, f"{name} must be at least {minimum}, got {element}")
+            if not element >= minimum:
+                raise LayerError(f"{name} must be at least {minimum}, got {element}")
 
 
 def require_one_of(choices: tuple[str, ...], **values: str) -> None:
     """Check that each of the named values is one of the choices."""
     for name, value in values.items():
-        require(value in choices, f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        if value not in choices:
+            raise LayerError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def spread(name: str, value: PerAxis, rank: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxdnn.layers.base import Layer
+from jaxdnn.layers.base import Layer, Shape, require, require_at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,40 @@ class CtcGreedyDecode(Layer):
 
     blank: int = -1
     merge_repeated: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtcBeamDecode(Layer):
+    """The likeliest label sequences of a connectionist temporal classification, as far as a beam finds them.
+
+    Inputs: scores (steps, batch, labels), whose softmax are the probabilities, the last label being the blank; the
+    number of steps of each sample (batch,). The probability of a sequence is the sum over all paths that become it
+    when labels that are the step before's and then blanks go. After each step the likeliest sequences stay, those
+    that were there before their extensions among equals.
+
+    Outputs: for each of the sequences found, likeliest first, its labels (batch, steps), int32, in front, -1 behind,
+    and their numbers (batch,); at last the logarithms of the probabilities (batch, paths). Where there are fewer
+    sequences the rest is empty, with minus infinity.
+
+    Attributes:
+        width: how many sequences stay.
+        paths: how many are found.
+        merge_repeated: whether of equal labels beside each other one is left in the end, too.
+    """
+
+    width: int = 100
+    paths: int = 1
+    merge_repeated: bool = True
+
+    def __post_init__(self) -> None:
+        require_at_least(1, width=self.width, paths=self.paths)
+        require(self.paths <= self.width, f"{self.paths} paths are more than the width {self.width}")
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count an operation per sequence kept and label, and the comparisons of sequences with each other."""
+        del outputs
+        steps, batch, labels = inputs[0]
+        return steps * batch * self.width * (labels + self.width * steps)
 
 
 @dataclass(frozen=True, kw_only=True)

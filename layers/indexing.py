@@ -58,7 +58,7 @@ class GatherNd(Movement):
 
 @dataclass(frozen=True, kw_only=True)
 class ScatterNd(Layer):
-    """Zeros, with values added at places.
+    """Zeros, with values added at places; of booleans any true one counts.
 
     Inputs: indices (*any, depth); values (*any, *rest). A place outside the array is dropped.
 

@@ -43,7 +43,10 @@ class ListSet(Movement):
 
 @dataclass(frozen=True, kw_only=True)
 class ListGet(Movement):
-    """Take one element. Inputs: the list; the element's number, a scalar."""
+    """Take one element. Inputs: the list; the element's number, a scalar.
+
+    A number outside the list is an error where it is known while tracing; elsewhere it means the nearest element.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,14 +152,17 @@ class ProductRange(Layer):
 
     Inputs: low and high of the one factor; low and high of the other one. One step of a factor of type T, whose
     values reach from a to b, is ``(high - low) / (b - a)``; one step of the product, s, is the product of the two.
+    The other factor may have vectors, which give vectors.
 
     Outputs: ``-2**31 * s`` and ``(2**31 - 1) * s``.
 
     Attributes:
         dtypes: numpy's names of the two types.
+        narrow_range: whether the smallest value of a T with a sign is never used, so that a is one more.
     """
 
     dtypes: tuple[str, str]
+    narrow_range: bool = False
 
     def __post_init__(self) -> None:
         for dtype in self.dtypes:

@@ -15,7 +15,8 @@ class Reduce(Layer):
     ``abs_sum`` is the sum of the absolute values, ``square_sum`` the sum of the squares.
 
     Output: the shape of x without the reduced axes, a scalar if that is all of them; with ``keepdims`` they
-    stay, with size 1.
+    stay, with size 1. The mean of integers drops the fraction. The largest element of none is the type's smallest
+    value and the other way round; their sum is 0, their product 1.
 
     Attributes:
         operation: ``sum``, ``mean``, ``max``, ``min``, ``product``, ``abs_sum``, ``square_sum``, or for
@@ -46,6 +47,8 @@ class Reduce(Layer):
 @dataclass(frozen=True, kw_only=True)
 class ArgMax(Layer):
     """Where the largest (or smallest) elements along an axis are, the most extreme one first.
+
+    What is not a number is never the most extreme element, unless nothing else is there.
 
     Output: the shape of x with size ``top_k`` along the axis, or without the axis unless ``keepdims``.
     If ``axis`` is None, the elements of each sample count as one vector, and the output is (N, 1, top_k),

@@ -146,6 +146,64 @@ class Resample(Layer):
         return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in self.axes)
 
 
+KERNELS = {
+    "lanczos1": 1.0,
+    "lanczos3": 3.0,
+    "lanczos5": 5.0,
+    "gaussian": 1.5,
+    "box": 1.0,
+    "triangle": 1.0,
+    "keys_cubic": 2.0,
+    "mitchell_cubic": 2.0,
+}
+"""Kernels of :class:`ScaleAndTranslate`, and how far each one reaches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleAndTranslate(Layer):
+    """Resampling with a kernel that may widen where it shrinks, at any scale and offset.
+
+    Element ``i`` of the output lies at ``p = (i + 1/2 - translation) / scale`` in the input, whose element k covers
+    k to k + 1. It is ``sum of w[k] x[k] / sum of w[k]`` with ``w[k] = h(|k + 1/2 - p| / a)`` over the elements whose
+    middles are at most ``a * r`` away, or 0 where p is outside the input. ``a = max(1, 1 / scale)`` with antialiasing
+    and 1 otherwise. The kernel h of d within its reach r is
+
+    - ``lanczos1``, ``lanczos3``, ``lanczos5``: ``sinc(d) * sinc(d / r)``, with ``sinc(d) = sin(pi d) / (pi d)``;
+    - ``gaussian``: ``exp(-d^2 / (2 (r / 3)^2))``, r = 1.5;
+    - ``box``: 1 below 1/2, 1/2 there, 0 above; ``triangle``: ``1 - d``;
+    - ``keys_cubic``: Keys' kernel of coefficient -1/2; ``mitchell_cubic``: Mitchell and Netravali's of B = C = 1/3.
+
+    Integers become float32.
+
+    Attributes:
+        axes: which axes are resampled.
+        size: output sizes, one per axis.
+        scale: output elements per input element, one per axis.
+        translation: where the input begins in the output, in elements of it, one per axis.
+        kernel: one of :data:`KERNELS`.
+        antialias: whether the kernel widens where an axis shrinks.
+    """
+
+    axes: tuple[int, ...] = (1, 2)
+    size: tuple[int, ...]
+    scale: tuple[float, ...]
+    translation: tuple[float, ...] = (0.0, 0.0)
+    kernel: str = "lanczos3"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        require_one_of(tuple(KERNELS), kernel=self.kernel)
+        for name in ("size", "scale", "translation"):
+            count = len(getattr(self, name))
+            require(count == len(self.axes), f"{name} has {count} values for {len(self.axes)} axes")
+        require_at_least(1, size=self.size)
+        require(all(factor > 0 for factor in self.scale), f"scale must be positive, got {self.scale}")
+
+    def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
+        """Count a product with a dense matrix along each axis."""
+        return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in self.axes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CropAndResize(Layer):
     """Cut boxes out of images and resize each to one size.

@@ -138,7 +138,7 @@ class Tile(Movement):
     axis: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least(1, repeats=self.repeats)
+        require_at_least(0, repeats=self.repeats)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -72,7 +73,12 @@ def prelu(layer: PRelu, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.A
 def clip(layer: Clip, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.activation.Clip`."""
     del weights
-    return jnp.maximum(jnp.minimum(x, layer.ceiling), layer.floor)
+    floor, ceiling = layer.floor, layer.ceiling
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        limits = np.iinfo(x.dtype)
+        floor = math.ceil(min(max(floor, limits.min), limits.max))
+        ceiling = math.floor(min(max(ceiling, limits.min), limits.max))
+    return jnp.maximum(jnp.minimum(x, ceiling), floor)
 
 
 @lowers(Elu, float32=True)

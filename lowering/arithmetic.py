@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,10 +37,6 @@ _ARRAY_FUNCTIONS = {
     "xor": "logical_xor",
     "round": "rint",
     "atan2": "arctan2",
-    "floor_remainder": "remainder",
-    "truncate_remainder": "fmod",
-    "shift_left": "left_shift",
-    "shift_right": "right_shift",
     "next_after": "nextafter",
     "imaginary": "imag",
 }
@@ -54,6 +52,10 @@ _DEVICE_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ndtri": jax.scipy.special.ndtri,
     "bessel_i0e": lax.bessel_i0e,
     "bessel_i1e": lax.bessel_i1e,
+    "bessel_i0": jax.scipy.special.i0,
+    "bessel_i1": jax.scipy.special.i1,
+    "spence": jax.scipy.special.spence,
+    "expint": jax.scipy.special.expi,
     "population_count": lax.population_count,
     "igamma": lax.igamma,
     "igammac": lax.igammac,
@@ -107,15 +109,43 @@ def binary(layer: Binary, weights: Weights, a: Any, b: Any) -> Any:
 
 
 def _divide(xp: Any, a: Any, b: Any) -> Any:
-    return xp.divide(a, b) if a.dtype.kind in "fcV" else _truncate_divide(xp, a, b)
+    return xp.divide(a, b) if a.dtype.kind in "fcV" else truncate_divide(xp, a, b)
 
 
-def _truncate_divide(xp: Any, a: Any, b: Any) -> Any:
+def truncate_divide(xp: Any, a: Any, b: Any) -> Any:
+    """Divide and drop the fraction; an integer by zero is zero."""
     if a.dtype.kind not in "iu":
         return xp.trunc(xp.divide(a, b))
     quotient = xp.floor_divide(a, b)
     inexact = (quotient * b != a) & ((a < 0) != (b < 0))
-    return quotient + inexact.astype(a.dtype)
+    return _unless_zero(xp, b, quotient + inexact.astype(a.dtype))
+
+
+def _of_integers(name: str) -> Callable[[Any, Any, Any], Any]:
+    """Return a remainder that is zero where integers are divided by zero."""
+
+    def compute(xp: Any, a: Any, b: Any) -> Any:
+        y = getattr(xp, name)(a, b)
+        return _unless_zero(xp, b, y) if a.dtype.kind in "iu" else y
+
+    return compute
+
+
+def _floor_divide(xp: Any, a: Any, b: Any) -> Any:
+    if a.dtype.kind in "iu":
+        return _unless_zero(xp, b, xp.floor_divide(a, b))
+    # The array modules' own floor_divide is no number where a quotient is infinite.
+    return xp.floor(xp.divide(a, b))
+
+
+def _shift(name: str) -> Callable[[Any, Any, Any], Any]:
+    """Return a shift by 0 places at least and by all but one at most."""
+
+    def compute(xp: Any, a: Any, b: Any) -> Any:
+        most = xp.asarray(a.dtype.itemsize * 8 - 1, b.dtype)
+        return getattr(xp, name)(a, xp.clip(b, xp.asarray(0, b.dtype), most))
+
+    return compute
 
 
 def _squared_difference(xp: Any, a: Any, b: Any) -> Any:
@@ -128,7 +158,12 @@ def _unless_zero(xp: Any, zero: Any, value: Any) -> Any:
 
 _COMPOSED: dict[str, Callable[[Any, Any, Any], Any]] = {
     "divide": _divide,
-    "truncate_divide": _truncate_divide,
+    "truncate_divide": truncate_divide,
+    "floor_divide": _floor_divide,
+    "floor_remainder": _of_integers("remainder"),
+    "truncate_remainder": _of_integers("fmod"),
+    "shift_left": _shift("left_shift"),
+    "shift_right": _shift("right_shift"),
     "squared_difference": _squared_difference,
     "divide_no_nan": lambda xp, a, b: _unless_zero(xp, b, xp.divide(a, b)),
     "multiply_no_nan": lambda xp, a, b: _unless_zero(xp, b, xp.multiply(a, b)),
@@ -157,8 +192,25 @@ def cast(layer: Cast, weights: Weights, x: Any) -> Any:
     if dtype.kind == "b":
         return x != xp.zeros((), x.dtype)
     if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(dtype, jnp.integer):
-        x = xp.trunc(x)
+        whole = np.dtype(np.int32) if dtype.itemsize < 4 else dtype
+        x = to_integers(xp, xp.trunc(x), whole)
     return x.astype(dtype)
+
+
+def to_integers(xp: Any, x: Any, dtype: Any) -> Any:
+    """Convert whole floating numbers, those beyond the type's ends to its ends and what is no number to 0."""
+    limits = np.iinfo(dtype)
+    wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
+    # The largest int32 is no float32: its neighbours are 128 less and one more.
+    first, last = (wide.dtype.type(limit) for limit in (limits.min, limits.max))
+    inside = (wide > first) & (wide < last)
+    y = xp.where(inside, wide, xp.zeros_like(wide)).astype(dtype)
+    y = xp.where(wide >= last, xp.asarray(limits.max, dtype), y)
+    return xp.where(wide <= first, xp.asarray(limits.min, dtype), y)
+
+
+_OF_NONE = {"sum": 0, "product": 1, "log_sum_exp": -math.inf}
+"""What no elements accumulate to."""
 
 
 @lowers(Accumulate, float32=True, numpy=True)
@@ -169,17 +221,37 @@ def accumulate(layer: Accumulate, weights: Weights, x: Any) -> Any:
     axis = normalize_axis(layer.axis, x.ndim)
     y = xp.flip(x, axis) if layer.reverse else x
     if layer.exclusive:
-        first = xp.full_like(y, 0 if layer.operation == "sum" else 1)
+        first = xp.full_like(y, _OF_NONE[layer.operation])
         keep = tuple(slice(0, 1) if i == axis else slice(None) for i in range(x.ndim))
         rest = tuple(slice(0, -1) if i == axis else slice(None) for i in range(x.ndim))
         y = xp.concatenate([first[keep], y[rest]], axis=axis)
-    function = xp.cumsum if layer.operation == "sum" else xp.cumprod
-    y = function(y, axis=axis).astype(x.dtype)
+    if layer.operation == "log_sum_exp":
+        y = lax.cumlogsumexp(jnp.asarray(y), axis)
+    else:
+        y = (xp.cumsum if layer.operation == "sum" else xp.cumprod)(y, axis=axis).astype(x.dtype)
     return xp.flip(y, axis) if layer.reverse else y
 
 
 @lowers(Einsum)
 def einsum(layer: Einsum, weights: Weights, *inputs: jax.Array) -> jax.Array:
-    """See :class:`~jaxdnn.layers.arithmetic.Einsum`."""
+    """Where the output repeats an index, an identity matrix joins its second use, under a new name, to the first."""
     del weights
-    return jnp.einsum(layer.equation, *inputs)
+    terms, output = layer.equation.replace(" ", "").split("->")
+    fresh = iter(sorted(set(string.ascii_letters) - set(layer.equation)))
+    names, pairs, matrices = "", "", []
+    for name in output:
+        if name != "." and name in names:
+            pairs += f",{name}{(new := next(fresh))}"
+            matrices.append(jnp.eye(_size_of_index(name, terms, inputs), dtype=inputs[0].dtype))
+            names += new
+        else:
+            names += name
+    return jnp.einsum(f"{terms}{pairs}->{names}", *inputs, *matrices)
+
+
+def _size_of_index(name: str, terms: str, inputs: tuple[jax.Array, ...]) -> int:
+    for term, x in zip(terms.split(","), inputs, strict=True):
+        if name in term:
+            place = term.index(name)
+            return int(x.shape[place - len(term) if "." in term[:place] else place])
+    raise ShapeError(f"the output has the index {name!r}, no input has")

@@ -136,7 +136,8 @@ def gather_nd(layer: GatherNd, weights: Weights, x: Any, indices: Any) -> Any:
 def scatter_nd(layer: ScatterNd, weights: Weights, indices: jax.Array, values: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.indexing.ScatterNd`."""
     zeros = jnp.zeros(layer.shape, values.dtype)
-    return scatter_update(ScatterUpdate(operation="add"), weights, zeros, indices, values)
+    operation = "max" if values.dtype == bool else "add"
+    return scatter_update(ScatterUpdate(operation=operation), weights, zeros, indices, values)
 
 
 @lowers(ScatterUpdate, float32=True)

@@ -95,7 +95,9 @@ def _pooled(layer: Pool, x: jax.Array) -> jax.Array:
 
 
 def _lowest(x: jax.Array) -> float:
-    return float(np.finfo(x.dtype).min)
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        return int(np.iinfo(x.dtype).min)
+    return float(jnp.finfo(x.dtype).min)  # type: ignore[no-untyped-call]
 
 
 def _over_plane(

@@ -21,6 +21,7 @@ from jaxdnn.layers.quantization import (
     QuantizeDequantize,
     integer_range,
 )
+from jaxdnn.lowering.arithmetic import to_integers
 from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.registry import lowers
 
@@ -79,15 +80,7 @@ def quantize(
             q = _rounded((jnp.clip(x, first, last) - first) * scale + smallest, "half_away")
         else:
             q = _rounded(x * scale, "half_away") - _rounded(first * scale, "half_away") + smallest
-    return _to_integers(q, layer.dtype), low, high
-
-
-def _to_integers(q: jax.Array, dtype: str) -> jax.Array:
-    """Convert whole floating numbers, those beyond the type's ends to its ends."""
-    smallest, largest = integer_range(dtype)
-    inside = jnp.clip(q, smallest, largest).astype(dtype)
-    # The largest int32 is no float32: its neighbour would turn negative.
-    return jnp.where(q >= largest, jnp.asarray(largest, dtype), inside)
+    return to_integers(jnp, q, np.dtype(layer.dtype)), low, high
 
 
 def _symmetric_scale(smallest: int, largest: int, low: jax.Array, high: jax.Array) -> jax.Array:
@@ -140,12 +133,13 @@ def fake_quantize(
 def product_range(layer: ProductRange, weights: Weights, *limits: Any) -> tuple[Any, Any]:
     """See :class:`~jaxdnn.layers.quantization.ProductRange`."""
     del weights
-    steps = []
+    steps: list[Any] = []
     for dtype, low, high in zip(layer.dtypes, limits[::2], limits[1::2], strict=True):
-        if low.size != 1 or high.size != 1:
+        if low.size != high.size or (low.size != 1 and (not steps or low.ndim != 1)):
             raise ShapeError(f"a range of {dims(low.shape)} and {dims(high.shape)}, two numbers expected")
         smallest, largest = integer_range(dtype)
-        steps.append((high.reshape(()) - low.reshape(())) / np.float32(largest - smallest))
+        width = high - low if low.size != 1 else high.reshape(()) - low.reshape(())
+        steps.append(width / np.float32(largest - smallest - (layer.narrow_range and smallest < 0)))
     step = steps[0] * steps[1]
     return step * np.float32(-(2**31)), step * np.float32(2**31 - 1)
 

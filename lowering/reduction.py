@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import normalize_axis
 from jaxdnn.layers.reduction import ArgMax, Reduce
+from jaxdnn.lowering.arithmetic import truncate_divide
 from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.registry import lowers
 
@@ -30,10 +33,32 @@ def reduce(layer: Reduce, weights: Mapping[str, jax.Array], x: Any) -> Any:
         x = xp.abs(x)
     elif layer.operation == "square_sum":
         x = xp.square(x)
-    function = getattr(xp, _FUNCTIONS.get(layer.operation, layer.operation))
-    # numpy sums small integers in a wider type.
-    y = function(x, axis=tuple(axes), keepdims=layer.keepdims).astype(x.dtype)
+    options: dict[str, Any] = {"axis": tuple(axes), "keepdims": layer.keepdims}
+    if layer.operation == "mean":
+        y = _mean(xp, x, **options)
+    else:
+        function = getattr(xp, _FUNCTIONS.get(layer.operation, layer.operation))
+        if not x.size and layer.operation in ("max", "min"):
+            options["initial"] = _extreme_of_none(layer.operation, x.dtype)
+        # numpy sums small integers in a wider type.
+        y = function(x, **options).astype(x.dtype)
     return y if layer.coefficient == 1 else layer.coefficient * y
+
+
+def _mean(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Divide the sum, of integers without the fraction; no elements have no mean."""
+    total = xp.sum(x, axis=axis, keepdims=keepdims)
+    count = np.asarray(math.prod(x.shape[i] for i in axis), total.dtype)
+    with np.errstate(invalid="ignore"):
+        mean = truncate_divide(xp, total, count) if x.dtype.kind in "iu" else total / count
+    return mean.astype(x.dtype)
+
+
+def _extreme_of_none(operation: str, dtype: Any) -> Any:
+    """Return the largest or smallest element of none: the other end of the type."""
+    if jnp.issubdtype(dtype, jnp.integer):
+        return np.iinfo(dtype).min if operation == "max" else np.iinfo(dtype).max
+    return -math.inf if operation == "max" else math.inf
 
 
 @lowers(ArgMax, float32=True)
@@ -60,7 +85,12 @@ def _top(layer: ArgMax, x: jax.Array, axis: int) -> jax.Array:
     size = x.shape[axis]
     if layer.top_k > size:
         raise ShapeError(f"top_k {layer.top_k} is more than the {size} elements to choose from")
-    x = jnp.moveaxis(-x if layer.smallest else x, axis, -1)
+    if layer.smallest:
+        # Integers turn around without their sign: minus the least one is itself.
+        x = ~x if jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == bool else -x
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        x = jnp.where(jnp.isnan(x), -jnp.inf, x)
+    x = jnp.moveaxis(x, axis, -1)
     if layer.ties == "last":
         x = jnp.flip(x, -1)
     indices = jnp.argmax(x, -1, keepdims=True) if layer.top_k == 1 else lax.top_k(x, layer.top_k)[1]

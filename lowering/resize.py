@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims, normalize_axis
-from jaxdnn.layers.resize import CropAndResize, Interp, Resample, Resize
+from jaxdnn.layers.resize import KERNELS, CropAndResize, Interp, Resample, Resize, ScaleAndTranslate
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
@@ -77,6 +78,38 @@ def resample(layer: Resample, weights: Weights, x: Any, reference: Any = None) -
     return x
 
 
+@lowers(ScaleAndTranslate)
+def scale_and_translate(layer: ScaleAndTranslate, weights: Weights, x: Any) -> Any:
+    """Multiply with a dense matrix along each axis."""
+    del weights
+    along = zip(layer.axes, layer.size, layer.scale, layer.translation, strict=True)
+    for axis, size, scale, translation in along:
+        axis = normalize_axis(axis, x.ndim)
+        step = np.float32(1) / np.float32(scale)
+        positions = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * step - step * np.float32(
+            translation
+        )
+        widening = max(step, np.float32(1)) if layer.antialias else np.float32(1)
+        x = _apply(x, _kernel_matrix(layer.kernel, x.shape[axis], positions, widening), axis)
+    return x
+
+
+def _kernel_matrix(kernel: str, size: int, positions: np.ndarray, widening: np.float32) -> np.ndarray:
+    """Return each input element's normalised weight in each output element."""
+    half, reach = np.float32(0.5), np.float32(KERNELS[kernel]) * widening
+    first, last = (
+        np.clip(ends, 0, size - 1)[:, None]
+        for ends in (np.ceil(positions - reach - half), np.floor(positions + reach - half))
+    )
+    taps = np.arange(size, dtype=np.float32)
+    weight = _KERNEL_FUNCTIONS[kernel](np.abs(taps + half - positions[:, None]) / widening)
+    inside = ((positions >= 0) & (positions <= size))[:, None]
+    weight = np.where((taps >= first) & (taps <= last) & inside, weight, 0).astype(np.float32)
+    total = weight.sum(axis=1, keepdims=True)
+    vanishes = np.abs(total) < 1000 * np.finfo(np.float32).tiny
+    return weight / np.where(vanishes, 1, total)
+
+
 @lowers(CropAndResize, float32=True)
 def crop_and_resize(
     layer: CropAndResize, weights: Weights, images: Any, boxes: Any, box_images: Any
@@ -87,7 +120,7 @@ def crop_and_resize(
         raise ShapeError(f"boxes {dims(boxes.shape)} and their images {dims(box_images.shape)} do not fit")
     axes = [normalize_axis(axis, images.ndim) for axis in layer.axes]
     stack = jnp.moveaxis(_as_floating(images), axes, (1, 2))
-    pixels = stack.reshape(*stack.shape[:3], -1)
+    pixels = stack.reshape(*stack.shape[:3], math.prod(stack.shape[3:]))
     image = box_images.astype(np.int32).reshape(-1, 1, 1)
     rows = _box_positions(boxes[:, 0], boxes[:, 2], pixels.shape[1], layer.size[0])
     columns = _box_positions(boxes[:, 1], boxes[:, 3], pixels.shape[2], layer.size[1])
@@ -95,16 +128,16 @@ def crop_and_resize(
         rows, columns = jnp.clip(rows, 0, pixels.shape[1] - 1), jnp.clip(columns, 0, pixels.shape[2] - 1)
 
     def at(y: jax.Array, x: jax.Array) -> jax.Array:
-        y = jnp.clip(y.astype(np.int32), 0, pixels.shape[1] - 1).reshape(len(boxes), -1, 1)
-        x = jnp.clip(x.astype(np.int32), 0, pixels.shape[2] - 1).reshape(len(boxes), 1, -1)
+        y = jnp.clip(y.astype(np.int32), 0, pixels.shape[1] - 1)[:, :, None]
+        x = jnp.clip(x.astype(np.int32), 0, pixels.shape[2] - 1)[:, None, :]
         return pixels[image, y, x]
 
     if layer.mode == "nearest":
         y = at(jnp.floor(rows + 0.5), jnp.floor(columns + 0.5))
     else:
         top, left = jnp.floor(rows), jnp.floor(columns)
-        down = (rows - top).reshape(len(boxes), -1, 1, 1)
-        right = (columns - left).reshape(len(boxes), 1, -1, 1)
+        down = (rows - top)[:, :, None, None]
+        right = (columns - left)[:, None, :, None]
         upper = at(top, left) * (1 - right) + at(top, left + 1) * right
         lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
         y = upper * (1 - down) + lower * down
@@ -223,6 +256,26 @@ def _keys(d: np.ndarray, a: float = -0.5) -> Any:
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
+def _mitchell(d: np.ndarray) -> Any:
+    near = (7 / 6 * d - 2) * d * d + 8 / 9
+    far = ((2 - 7 / 18 * d) * d - 10 / 3) * d + 16 / 9
+    return np.where(d < 1, near, np.where(d < 2, far, 0))
+
+
+def _lanczos(reach: float) -> Callable[[np.ndarray], Any]:
+    return lambda d: np.where(d <= reach, np.sinc(d) * np.sinc(d / reach), 0)
+
+
+_KERNEL_FUNCTIONS: dict[str, Callable[[np.ndarray], Any]] = {
+    **{name: _lanczos(KERNELS[name]) for name in ("lanczos1", "lanczos3", "lanczos5")},
+    "gaussian": lambda d: np.where(d < 1.5, np.exp(-2 * d * d), 0),
+    "box": lambda d: np.where(d < 0.5, 1, np.where(d == 0.5, 0.5, 0)),
+    "triangle": lambda d: np.maximum(0, 1 - d),
+    "keys_cubic": _keys,
+    "mitchell_cubic": _mitchell,
+}
+
+
 def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> jax.Array:
     """Return the positions (boxes, count) along one side of each box."""
     if count == 1:
@@ -232,10 +285,12 @@ def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> 
     intervals = jnp.where(jnp.isnan(first), 1, count - 1).astype(first.dtype)
     step = (last - first) * (size - 1) / intervals
     index = jnp.arange(count, dtype=step.dtype).reshape(1, -1)
-    positions = (first * (size - 1)).reshape(-1, 1) + index * step.reshape(-1, 1)
+    parts = jnp.concatenate([(first * (size - 1)).reshape(-1, 1), index * step.reshape(-1, 1)], axis=1)
     # XLA would compute positions anew where elements are gathered and where weights are, and round them otherwise:
-    # an element beside the position would get the weight of the next one. It does not compute products twice.
-    return jnp.dot(positions, jnp.eye(count, dtype=step.dtype), precision="highest")
+    # an element beside the position would get the weight of the next one. It does not compute products twice. It
+    # would also join the multiplication with the sum and not round in between, so that a position on an edge could
+    # leave the image; so the sum is part of the product.
+    return jnp.dot(parts, jnp.eye(count + 1, count, -1, dtype=step.dtype).at[0].set(1), precision="highest")
 
 
 def _inside(positions: jax.Array, size: int) -> Any:

@@ -25,6 +25,8 @@ def non_zero(layer: NonZero, weights: Weights, x: Any) -> Any:
     del layer, weights
     if isinstance(x, np.ndarray):
         return np.argwhere(x).astype(np.int32)
+    if not x.ndim:
+        return Padded(jnp.zeros((1, 0), jnp.int32), jnp.sum(x != jnp.zeros((), x.dtype)), axis=0)
     places = jnp.stack(jnp.nonzero(x, size=x.size, fill_value=0), axis=1)
     return Padded(places.astype(jnp.int32), jnp.sum(x != jnp.zeros((), x.dtype)), axis=0)
 
@@ -42,6 +44,8 @@ def unique(layer: Unique, weights: Weights, x: Any) -> tuple[Any, Any, Any]:
         kept = np.flatnonzero(earliest == np.arange(size))
         places = np.searchsorted(kept, earliest).astype(np.int32)
         return x[kept], places, np.bincount(places, minlength=len(kept)).astype(np.int32)
+    if not size:
+        return x, np.zeros(0, np.int32), np.zeros(0, np.int32)
     first = jnp.argmax(same, axis=1).astype(jnp.int32)
     begins = first == jnp.arange(size, dtype=jnp.int32)
     starts, count = first_true(begins, size)

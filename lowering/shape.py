@@ -159,10 +159,12 @@ def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     after = _per_axis(layer.after, layer.axis, x.shape, 0)
     window = []
     for axis, (size, b, a) in enumerate(zip(x.shape, before, after, strict=True)):
-        if min(b, 0) + min(a, 0) + size < 1:
+        if min(b, a) < 0 and min(b, 0) + min(a, 0) + size < 1:
             raise ShapeError(f"padding {b} and {a} leaves nothing of axis {axis} of size {size}")
         window.append(slice(max(0, -b), size + min(a, 0)))
     amounts = [(max(b, 0), max(a, 0)) for b, a in zip(before, after, strict=True)]
+    if not amounts:
+        return x
     value = {"constant_values": layer.value} if layer.mode == "constant" else {}
     return namespace(x).pad(x[tuple(window)], amounts, mode=layer.mode, **value)
 
@@ -271,6 +273,8 @@ def filter_(layer: Filter, weights: Weights, *inputs: Any) -> tuple[Padded, ...]
 
 def _per_axis(values: tuple[int, ...], axis: int, shape: Shape, default: int) -> list[int]:
     """Return one value per axis of a shape; the given ones count from an axis on."""
+    if not values:
+        return [default] * len(shape)
     axis = normalize_axis(axis, len(shape))
     if axis + len(values) > len(shape):
         raise ShapeError(f"{len(values)} values from axis {axis} on are too many for {dims(shape)}")

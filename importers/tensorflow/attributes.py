@@ -95,7 +95,7 @@ class Attributes:
 
     def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
         """Return whole numbers, stated as a list or as a one-dimensional tensor."""
-        return tuple(int(value) for value in self._elements(name, int, "whole numbers", default))
+        return tuple(map(int, self._elements(name, int, "whole numbers", default)))
 
     def numbers(self, name: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
         """Return numbers, stated as a list or as a one-dimensional tensor."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from jaxdnn.errors import ParseError, located
@@ -37,6 +39,15 @@ from jaxdnn.importers.tensorflow.tensors import (
 _FIXED = {FLOAT_VAL: "<f4", DOUBLE_VAL: "<f8", SCOMPLEX_VAL: "<f4", DCOMPLEX_VAL: "<f8"}
 _VARINTS = {INT_VAL, INT64_VAL, BOOL_VAL, HALF_VAL, UINT32_VAL, UINT64_VAL}
 
+
+_CONSTANT = re.compile(
+    rb"\x0a\x05value\x12([\x80-\xff]{0,9}[\x00-\x7f])\x42([\x80-\xff]{0,9}[\x00-\x7f])\x08([\x00-\x7f])\x12([\x00-\x7f])"
+)
+"""How the entry of a constant's array begins: its key; the lengths of the attribute, which is a tensor, and of the
+tensor; its type, and the length of its shape. The elements follow as bytes (:data:`_CONTENT`)."""
+
+_CONTENT = 0x22
+"""The tag of ``tensor_content``."""
 
 _CACHED = 64
 """Attributes and shapes of up to so many bytes are decoded once: most of a graph's are the same few."""
@@ -124,6 +135,9 @@ class _Reader:
         return known
 
     def _new_entry(self, start: int, end: int, depth: int) -> tuple[str, Attribute | None]:
+        constant = self._constant(start, end)
+        if constant is not None:
+            return "value", constant
         key, value = "", None
         for number, first, last in wire.parts(self._buffer, start, end):
             if number == 1:
@@ -131,6 +145,23 @@ class _Reader:
             elif number == 2:
                 value = self._attribute(first, last, depth + 1)
         return key, value
+
+    def _constant(self, start: int, end: int) -> Tensor | None:
+        """Return an array of the form that nearly all have, see :data:`_CONSTANT`; None of others."""
+        buffer = self._buffer
+        found = _CONSTANT.match(buffer, start, end)
+        if found is None:
+            return None
+        first = found.end()
+        last = first + found[4][0]
+        if last >= end or buffer[last] != _CONTENT:
+            return None
+        for place in (found.start(1), found.start(2), last + 1):
+            length, position = wire.varint(buffer, place, end)
+            if position + length != end:
+                return None
+        self._counted()
+        return _stored(DType.of(found[3][0]), self._shape(first, last), self._payloads[position:end], {})
 
     def _attribute(self, start: int, end: int, depth: int) -> Attribute | None:
         require_shallow(depth)
@@ -235,8 +266,7 @@ class _Reader:
         }
         if strings:
             values[STRING_VAL] = np.array(strings, object)
-        sizes = None if shape is None else tuple([-1 if size is None else size for size in shape])
-        return Tensor(dtype, sizes, content, values)
+        return _stored(dtype, shape, content, values)
 
     def _varints(self, field: wire.WireField) -> list[int]:
         if field.wire_type != wire.BYTES:
@@ -305,6 +335,16 @@ class _Reader:
             elif field.number == 6:
                 types_from = self._text(field.start, field.end)
         return Argument(name, dtype, count_from, types_from)
+
+
+def _stored(
+    dtype: DType,
+    shape: tuple[int | None, ...] | None,
+    content: memoryview,
+    values: dict[int, np.ndarray],
+) -> Tensor:
+    sizes = None if shape is None else tuple([-1 if size is None else size for size in shape])
+    return Tensor(dtype, sizes, content, values)
 
 
 def _message(field: wire.WireField, what: str) -> wire.WireField:

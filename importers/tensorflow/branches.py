@@ -7,7 +7,7 @@ Given::
 Result::
 
     branch = If(p, x)               # else_branch: f(@0), then_branch: g(@0)
-    y = Identity(branch:0)
+    y = @Merged(branch:0, p)        # its second output tells which of the Merge's inputs it is
 
 Where the file fixes ``p``, y is what the live branch computes.
 """
@@ -26,6 +26,9 @@ from jaxdnn.importers.tensorflow.tensors import Tensor
 
 Sides = Mapping[Reference, int]
 """For what is computed in branches: each deciding value, and for which of its values it is computed."""
+
+MERGED = "@Merged"
+"""The op that stands in a lifted Merge's place."""
 
 _LIMIT = 10_000
 
@@ -90,11 +93,14 @@ class _Branches:
         branch = NodeDef(name, op, tuple(arguments.values), attributes, group[0].line)
         nodes = {**self._nodes, name: branch}
         for index, node in enumerate(group):
-            nodes[node.name] = replace(node, op="Identity", inputs=(f"{name}:{index}",))
+            places: Attribute = [self._decided(node)[1].index(side) for side in range(len(sides))]
+            inputs = (f"{name}:{index}", decider.text)
+            nodes[node.name] = replace(node, op=MERGED, inputs=inputs, attributes={"places": places})
         return nodes, functions
 
     def _choose(self, merge: NodeDef, index: int) -> Nodes:
-        alive = replace(merge, op="Identity", inputs=(data_inputs(merge)[index],))
+        place: Attribute = [index]
+        alive = replace(merge, op=MERGED, inputs=(data_inputs(merge)[index],), attributes={"places": place})
         return {**self._nodes, merge.name: alive}
 
     def _argument(self, reference: Reference, decider: Reference, arguments: Arguments) -> int | None:

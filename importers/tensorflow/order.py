@@ -81,15 +81,13 @@ def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[s
         if name not in nodes:
             raise GraphError(f"an output is to be {name!r}, which no node produces")
         node = nodes[name]
+        merges = node.op in ("Merge", "RefMerge")
         path[name] = None
         stack.append((name, True))
         for index, text in enumerate(data_inputs(node)):
             source = Reference.parse(text).node
             if source not in nodes and source not in given:
                 raise GraphError(f"input {index} is {text!r}, which no node produces", layer=node.place)
-            closes = (
-                node.op in ("Merge", "RefMerge") and source in nodes and "NextIteration" in nodes[source].op
-            )
-            if not closes:
+            if not (merges and source in nodes and "NextIteration" in nodes[source].op):
                 stack.append((source, False))
     return ordered

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdnn.errors import GraphError
 from jaxdnn.importers.tensorflow.attributes import Attributes
@@ -47,8 +47,7 @@ Count = int | tuple[int, int | None]
 RuleFunction = Callable[["TensorFlowBuilder", "NodeSource", tuple[str, ...]], tuple[str, ...]]
 
 
-@dataclass(frozen=True)
-class NodeSource:
+class NodeSource(NamedTuple):
     """One node of a graph.
 
     Attributes:
@@ -82,6 +81,8 @@ class Rule:
         Raises:
             GraphError: there are too many or too few.
         """
+        if count == self.inputs:
+            return
         low, high = self.inputs if isinstance(self.inputs, tuple) else (self.inputs, self.inputs)
         if count < low or (high is not None and count > high):
             wanted = str(low) if low == high else f"at least {low}" if high is None else f"{low} to {high}"

@@ -6,6 +6,8 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +85,7 @@ class DType:
     @property
     def name(self) -> str:
         """TensorFlow's name without ``DT_``."""
-        return _TYPES.get(self.number, (f"type {self.number}", None))[0]
+        return _TYPES[self.number][0] if self.number in _TYPES else f"type {self.number}"
 
     @property
     def numpy(self) -> str | None:
@@ -159,7 +161,7 @@ class Tensor:
     def _from_content(self, shape: tuple[int, ...], count: int) -> np.ndarray:
         if self.dtype.numpy is None:
             raise ParseError(f"an array of type {self.dtype.name} has no raw bytes")
-        dtype = np.dtype("uint16" if self.dtype.name == "BFLOAT16" else self.dtype.numpy).newbyteorder("<")
+        dtype = _little_endian("uint16" if self.dtype.name == "BFLOAT16" else self.dtype.numpy)
         needed = count * dtype.itemsize
         if len(self.content) != needed:
             raise ParseError(
@@ -188,6 +190,11 @@ class Tensor:
         if name == "STRING":
             return np.array(b"", object)
         return np.zeros((), "float32" if name == "BFLOAT16" else self.dtype.numpy)
+
+
+@cache
+def _little_endian(name: str) -> np.dtype[Any]:
+    return np.dtype(name).newbyteorder("<")
 
 
 def _widen(bits: np.ndarray) -> np.ndarray:

@@ -89,26 +89,38 @@ def read_text(text: str) -> GraphDef:
 
 
 def _checked(message: Message, kind: str) -> Message:
+    known = _FIELDS[kind]
     for name, value in message.fields:
-        if name not in _FIELDS[kind]:
+        if name not in known:
             raise ParseError(f"{kind} has no field {name!r}", line=value.line, column=value.column)
     return message
 
 
 def _messages(message: Message, name: str) -> list[Message]:
-    for value in message.scalars(name):
-        raise bad(value, f"{name} must be a message")
-    return message.messages(name)
+    found = []
+    for field, value in message.fields:
+        if field == name:
+            if isinstance(value, Scalar):
+                raise bad(value, f"{name} must be a message")
+            found.append(value)
+    return found
 
 
 def _scalars(message: Message, name: str) -> list[Scalar]:
-    for value in message.messages(name):
-        raise ParseError(f"{name} must be a value, not a message", line=value.line, column=value.column)
-    return message.scalars(name)
+    found = []
+    for field, value in message.fields:
+        if field == name:
+            if isinstance(value, Message):
+                raise ParseError(
+                    f"{name} must be a value, not a message", line=value.line, column=value.column
+                )
+            found.append(value)
+    return found
 
 
 def _last(message: Message, name: str) -> Scalar | None:
-    return next(reversed(_scalars(message, name)), None)
+    found = _scalars(message, name)
+    return found[-1] if found else None
 
 
 def _string(message: Message, name: str) -> str:

@@ -141,6 +141,8 @@ def _follow_proposals(nodes: tuple[NodeDef, ...]) -> tuple[NodeDef, ...]:
             found = _upstream(known, _source(inputs[2]), "DetectionOutput")
         if found is not None:
             first[node.name] = found.name
+    if not first:
+        return nodes
     result = []
     for node in nodes:
         inputs = tuple(

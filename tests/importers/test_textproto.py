@@ -1,5 +1,7 @@
 """The text format: every dialect, every error with its place, and protobuf's own printer."""
 
+import re
+
 import pytest
 from google.protobuf import descriptor_pb2, text_format
 from google.protobuf.message import Message as ProtobufMessage
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import ParseError
+from jaxdnn.importers import textproto
 from jaxdnn.importers.textproto import Message, Scalar, parse
 
 
@@ -161,6 +164,49 @@ def test_any_text_parses_or_raises_a_parse_error(text):
     else:
         return
     assert None not in place
+
+
+STEPS = [
+    "a: 1 ",
+    "b {",
+    "c: {",
+    "}\n",
+    "d:'x' ",
+    '"y"',
+    "# c\n",
+    "- 5",
+    "[{",
+    "\ufeff",
+    "a: -",
+    "e\t:\n'\\101',",
+]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(PIECES + STEPS), max_size=20).map("".join))
+def test_whole_steps_read_what_single_tokens_read(text):
+    def result() -> object:
+        try:
+            return parse(text)
+        except ParseError as error:
+            return error.message, error.line, error.column
+
+    in_steps = result()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(textproto, "_STEP", re.compile("(?!)"))
+        assert in_steps == result()
+
+
+def test_steps_and_tokens_take_turns():
+    message = parse("a: 1\n b [{ c: 'x' }, <\n d: - 2 >]\n e: [3,\n4] f {\n g: 5 } # }\n h: 'y' 'z'")
+    places = []
+    pending = [message]
+    for opened in pending:
+        for name, value in opened.fields:
+            places.append((name, value.line, value.column))
+            pending += [value] if isinstance(value, Message) else []
+    want = "a1:4 b2:2 b2:17 e4:6 e5:1 f5:4 h7:5 c2:10 d3:5 g6:5"
+    assert [f"{name}{line}:{column}" for name, line, column in places] == want.split()
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxdnn.errors import GraphError, LayerError
 from jaxdnn.importers.caffe.fields import Fields
 from jaxdnn.importers.caffe.registry import CaffeBuilder, LayerSource, rules
-from jaxdnn.layers.base import require
+from jaxdnn.layers.base import require, require_at_least
 from jaxdnn.layers.shape import (
     Concat,
     Crop,
@@ -111,6 +111,7 @@ def tile(b: CaffeBuilder, source: LayerSource, inputs: tuple[str, ...]) -> tuple
     tiles = p.integer("tiles")
     if tiles is None:
         raise LayerError("no tiles is given")
+    require_at_least(1, repeats=tiles)
     return b.emit(source, Tile(repeats=(tiles,), axis=p.integer("axis", 1)), inputs)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.layers.activation import (
@@ -16,6 +18,7 @@ from jaxdnn.layers.activation import (
     Softsign,
     Tanh,
 )
+from jaxdnn.layers.arithmetic import Binary, Select
 from jaxdnn.layers.base import Layer
 
 Values = tuple[str, ...]
@@ -37,6 +40,15 @@ _PLAIN: dict[str, Layer] = {
 def activation(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Apply a function without attributes."""
     return b.emit(node, _PLAIN[node.op], inputs)
+
+
+@rules("ReluGrad", inputs=2)
+def relu_gradient(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The first input where the second one is positive, as graphs have it that show what a class depends on."""
+    gradient, x = inputs
+    zero = b.const(node, np.array(0, np.float32), part="zero")
+    positive = b.emit(node, Binary(function="greater"), (x, zero), part="positive")
+    return b.emit(node, Select(), (*positive, gradient, zero))
 
 
 @rules("LeakyRelu")

@@ -56,7 +56,10 @@ _UNARY = {
     "Ndtri": "ndtri",
     "BesselI0e": "bessel_i0e",
     "BesselI1e": "bessel_i1e",
-    "PopulationCount": "population_count",
+    "BesselI0": "bessel_i0",
+    "BesselI1": "bessel_i1",
+    "Spence": "spence",
+    "Expint": "expint",
     "Real": "real",
     "Imag": "imaginary",
     "Conj": "conjugate",
@@ -113,6 +116,13 @@ def unary(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     return b.emit(node, Unary(function=_UNARY[node.op]), inputs)
 
 
+@rules("PopulationCount")
+def population_count(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Eight bits hold the number of bits of any integer."""
+    count = b.emit(node, Unary(function="population_count"), inputs, part="count")
+    return b.emit(node, Cast(dtype="uint8"), count)
+
+
 @rules(*_BINARY, inputs=2)
 def binary(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Two arrays."""
@@ -155,11 +165,14 @@ def cast(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     return b.emit(node, Cast(dtype=dtype.numpy), inputs)
 
 
-@rules("Cumsum", "Cumprod", inputs=2)
+_ACCUMULATE = {"Cumsum": "sum", "Cumprod": "product", "CumulativeLogsumexp": "log_sum_exp"}
+
+
+@rules(*_ACCUMULATE, inputs=2)
 def accumulate(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Sum or multiply up to each element."""
+    """Join all elements up to each one."""
     layer = Accumulate(
-        operation="sum" if node.op == "Cumsum" else "product",
+        operation=_ACCUMULATE[node.op],
         exclusive=node.attributes.boolean("exclusive", False),
         reverse=node.attributes.boolean("reverse", False),
     )

@@ -55,7 +55,16 @@ def _dtype(node: NodeSource) -> str:
 
 
 @rules(
-    "Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "EnsureShape", "RefIdentity"
+    *(
+        "Identity",
+        "StopGradient",
+        "PreventGradient",
+        "CheckNumerics",
+        "Snapshot",
+        "EnsureShape",
+        "RefIdentity",
+    ),
+    *("GuaranteeConst", "DeepCopy"),
 )
 def identity(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Give the input another name."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from jaxdnn.errors import GraphError
+from jaxdnn.importers.tensorflow.branches import MERGED
 from jaxdnn.importers.tensorflow.builder import Part, TensorFlowBuilder
 from jaxdnn.importers.tensorflow.graphdef import FunctionDef
 from jaxdnn.importers.tensorflow.order import Reference, data_inputs
@@ -14,6 +17,8 @@ from jaxdnn.ir import Graph
 from jaxdnn.layers.arithmetic import Cast
 from jaxdnn.layers.base import Shape
 from jaxdnn.layers.control import Branch, Control, While
+from jaxdnn.layers.shape import Gather
+from jaxdnn.layers.tensor import Squeeze
 
 Values = tuple[str, ...]
 Make = Callable[[tuple[Graph, ...], tuple[tuple[str, Shape], ...]], Control]
@@ -77,6 +82,16 @@ def switch(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """A Switch whose branches never meet again passes its input on to both."""
     del b
     return inputs[:1] * node.attributes.integer("num_outs", 2)
+
+
+@rules(MERGED, inputs=(1, 2), outputs=("output", "value_index"))
+def merged(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """What is left of a Merge: its result, and which of its inputs that is, which the decider's value tells."""
+    places = b.const(node, np.array(node.attributes.integers("places"), np.int32), part="places")
+    if len(inputs) == 1:
+        return (inputs[0], *b.emit(node, Squeeze(), (places,), part="index"))
+    (side,) = b.emit(node, Cast(dtype="int32"), inputs[1:], part="side")
+    return (inputs[0], *b.emit(node, Gather(axis=0), (places, side), part="index"))
 
 
 def _branch(

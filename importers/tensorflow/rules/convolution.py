@@ -25,8 +25,6 @@ Values = tuple[str, ...]
 class _Window(TypedDict):
     """Attributes that :class:`Conv` and :class:`ConvTranspose` have in common."""
 
-    filters: None
-    kernel: None
     stride: tuple[int, ...]
     padding: Padding
     dilation: tuple[int, ...]
@@ -72,11 +70,9 @@ def padding(node: NodeSource, last: bool) -> Padding:
 
 
 def _window(node: NodeSource, rank: int) -> _Window:
-    """Return what all convolutions of this number of axes state; where the filter is computed they state no sizes."""
+    """Return what all convolutions of this number of axes state, wherever their filter comes from."""
     last = channels_last(node)
     return {
-        "filters": None,
-        "kernel": None,
         "stride": per_axis(node, "strides", last),
         "padding": padding(node, last),
         "dilation": per_axis(node, "dilations", last, (1,) * rank),
@@ -125,17 +121,18 @@ def conv(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 def convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
     """Add the convolution of a node, or of the part of a node that is one."""
     rank = 5 if node.op == "Conv3D" else 4
-    layer = Conv(**_window(node, rank), groups=0)
+    window = _window(node, rank)
     x, weight = inputs
     array = _filter(b, weight, rank)
     params = None if array is None else _learned(b, weight, "front")
     if array is None or params is None:
         order = Permute(order=filter_order(rank))
         ready = b.emit(node, order, (weight,), part=f"{part}filter")
+        layer = Conv(**window, filters=None, kernel=None, groups=0)
         return b.emit(node, layer, (x, *ready), part=part)
     *kernel, channels, filters = array.shape
-    stored = replace(layer, filters=filters, kernel=tuple(kernel), group_channels=channels)
-    return b.emit(node, stored, (x,), params, part=part)
+    layer = Conv(**window, filters=filters, kernel=tuple(kernel), groups=0, group_channels=channels)
+    return b.emit(node, layer, (x,), params, part=part)
 
 
 @rules("DepthwiseConv2dNative", inputs=2)
@@ -146,24 +143,25 @@ def depthwise(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 
 def depthwise_convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "") -> Values:
     """Add the depthwise convolution of a node, or of the part of a node that is one."""
-    layer = Conv(**_window(node, 4), groups=0)
+    window = _window(node, 4)
     x, weight = inputs
     array = _filter(b, weight, 4)
     params = None if array is None else _learned(b, weight, "depthwise", depthwise_to_front)
     if array is None or params is None:
         merged = b.emit(node, Reshape(shape=(-1, 1), axis=2), (weight,), part=f"{part}merged")
         merged = b.emit(node, Permute(order=(2, 3, 0, 1)), merged, part=f"{part}filter")
+        layer = Conv(**window, filters=None, kernel=None, groups=0)
         return b.emit(node, layer, (x, *merged), part=part)
     channels, multiplier = array.shape[2:]
-    stored = replace(layer, filters=channels * multiplier, kernel=array.shape[:2], groups=channels)
-    return b.emit(node, stored, (x,), params, part=part)
+    layer = Conv(**window, filters=channels * multiplier, kernel=array.shape[:2], groups=channels)
+    return b.emit(node, layer, (x,), params, part=part)
 
 
 @rules("Conv2DBackpropInput", "Conv3DBackpropInput", "Conv3DBackpropInputV2", inputs=3)
 def deconvolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The gradient with respect to a convolution's input, whose size is the first input."""
     rank = 4 if node.op == "Conv2DBackpropInput" else 5
-    layer = ConvTranspose(**_window(node, rank), size=(1,) * (rank - 2))
+    layer = ConvTranspose(**_window(node, rank), filters=None, kernel=None, size=(1,) * (rank - 2))
     sizes, weight, x = inputs
     if node.op == "Conv3DBackpropInput":
         (sizes,) = b.emit(node, ShapeOf(), (sizes,), part="sizes")
@@ -180,7 +178,7 @@ def deconvolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Val
 @rules("DepthwiseConv2dNativeBackpropInput", inputs=3)
 def depthwise_deconvolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The gradient of a depthwise convolution; its filter is a weight."""
-    layer = ConvTranspose(**_window(node, 4), size=(1, 1))
+    layer = ConvTranspose(**_window(node, 4), filters=None, kernel=None, size=(1, 1))
     sizes, weight, x = inputs
     array = _filter(b, weight, 4)
     params = None if array is None else _learned(b, weight, "depthwise", depthwise_to_front)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
-from jaxdnn.layers.decoding import CtcGreedyDecode, DenseRows, SparseRows
+from jaxdnn.layers.decoding import CtcBeamDecode, CtcGreedyDecode, DenseRows, SparseRows
 from jaxdnn.layers.indexing import ScatterUpdate
 from jaxdnn.layers.shape import Reshape
 from jaxdnn.layers.tensor import Fill
@@ -25,6 +25,27 @@ def ctc_greedy_decoder(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -
     )
     labels, lengths, score = b.emit(node, layer, inputs, outputs=3, part="labels")
     return (*b.emit(node, SparseRows(), (labels, lengths), outputs=3), score)
+
+
+@rules(
+    "CTCBeamSearchDecoder",
+    inputs=2,
+    outputs=("decoded_indices", "decoded_values", "decoded_shape", "log_probability"),
+)
+def ctc_beam_decoder(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Several label sequences, each as a sparse matrix; places, values and shapes come together."""
+    paths = node.attributes.integer("top_paths")
+    layer = CtcBeamDecode(
+        width=node.attributes.integer("beam_width"),
+        paths=paths,
+        merge_repeated=node.attributes.boolean("merge_repeated", True),
+    )
+    *found, score = b.emit(node, layer, inputs, outputs=2 * paths + 1, part="labels")
+    sparse = [
+        b.emit(node, SparseRows(), tuple(found[2 * i : 2 * i + 2]), outputs=3, part=f"path{i}")
+        for i in range(paths)
+    ]
+    return (*(value for kind in zip(*sparse, strict=True) for value in kind), score)
 
 
 @rules("SparseToDense", inputs=4)

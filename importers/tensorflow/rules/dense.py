@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last
 from jaxdnn.layers.activation import LogSoftmax
-from jaxdnn.layers.arithmetic import Binary, Einsum, Unary
+from jaxdnn.layers.arithmetic import Binary, Cast, Einsum, Unary
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.dense import Dense, MatMul
 from jaxdnn.layers.indexing import GatherNd, ScatterNd
@@ -41,7 +43,18 @@ def product(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = 
     return b.emit(node, layer, (x,), {"weight": reference}, part=part)
 
 
-@rules("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", inputs=2)
+@rules("BatchMatMulV3", inputs=2)
+def batch_matmul_typed(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The products' type is stated, so that those of small integers fit."""
+    dtype = node.attributes.dtype("Tout").numpy if node.attributes.has("Tout") else None
+    node.attributes.ignore("Ta", "Tb")
+    if dtype is None or np.dtype(dtype).kind != "i":
+        return batch_matmul(b, node, inputs)
+    cast = (b.emit(node, Cast(dtype=dtype), (x,), part=name)[0] for name, x in zip("xy", inputs, strict=True))
+    return batch_matmul(b, node, tuple(cast))
+
+
+@rules("BatchMatMul", "BatchMatMulV2", inputs=2)
 def batch_matmul(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Matrix products of the last two axes; the adjoint of complex matrices is more than the transpose."""
     node.attributes.ignore("grad_x", "grad_y")

@@ -10,9 +10,11 @@ from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last, convolution, depthwise_convolution
 from jaxdnn.importers.tensorflow.rules.dense import add_bias, product
 from jaxdnn.importers.tensorflow.rules.normalization import batch_norm
+from jaxdnn.importers.tensorflow.rules.shape import padded
 from jaxdnn.layers.activation import Clip, Elu, Gelu, Relu, Sigmoid, Tanh
 from jaxdnn.layers.arithmetic import Binary
 from jaxdnn.layers.base import Layer
+from jaxdnn.layers.resize import Resize
 
 Values = tuple[str, ...]
 
@@ -35,6 +37,24 @@ def fused_convolution(b: TensorFlowBuilder, node: NodeSource, inputs: Values) ->
     add = depthwise_convolution if node.op == "_FusedDepthwiseConv2dNative" else convolution
     value = add(b, node, inputs[:2], "conv")
     return _then(b, node, value, inputs[2:], -1 if channels_last(node) else 1)
+
+
+@rules("FusedPadConv2D", inputs=3)
+def pad_and_convolve(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Mirror the edges, then convolve."""
+    x, paddings, weight = inputs
+    mode = node.attributes.one_of("mode", ("REFLECT", "SYMMETRIC")).lower()
+    return convolution(b, node, (*padded(b, node, (x, paddings), mode, "pad"), weight))
+
+
+@rules("FusedResizeAndPadConv2D", inputs=4)
+def resize_pad_and_convolve(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Resize first, linearly."""
+    x, size, paddings, weight = inputs
+    align = node.attributes.boolean("resize_align_corners", False)
+    layer = Resize(axes=(1, 2), size=(1, 1), coordinates="align_corners" if align else "asymmetric")
+    resized = b.late(node, layer, (x,), part="resize", size=size)
+    return pad_and_convolve(b, node, (*resized, paddings, weight))
 
 
 @rules("_FusedMatMul", inputs=(2, None))

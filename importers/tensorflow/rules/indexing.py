@@ -15,6 +15,7 @@ from jaxdnn.layers.indexing import (
     Window,
 )
 from jaxdnn.layers.shape import Gather
+from jaxdnn.layers.tensor import ExpandDims
 
 Values = tuple[str, ...]
 
@@ -87,6 +88,17 @@ def scatter_update(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Va
     """Change elements at places."""
     node.attributes.ignore("bad_indices_policy")
     return b.emit(node, ScatterUpdate(operation=_UPDATES[node.op]), inputs)
+
+
+_ROW_UPDATES = {"InplaceUpdate": "set", "InplaceAdd": "add", "InplaceSub": "subtract"}
+
+
+@rules(*_ROW_UPDATES, inputs=3)
+def update_rows(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Change rows; the input stays what it was to others."""
+    x, rows, values = inputs
+    places = b.emit(node, ExpandDims(axes=(-1,)), (rows,), part="places")
+    return b.emit(node, ScatterUpdate(operation=_ROW_UPDATES[node.op]), (x, *places, values))
 
 
 @rules("OneHot", inputs=4)

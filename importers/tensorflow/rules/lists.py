@@ -18,7 +18,7 @@ from jaxdnn.layers.lists import (
     ListShape,
     ListSplit,
 )
-from jaxdnn.layers.shape import Gather
+from jaxdnn.layers.shape import Concat, Gather
 
 Values = tuple[str, ...]
 
@@ -91,6 +91,26 @@ def array_scatter(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Val
 def list_scatter(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The inputs are list, values and indices."""
     return b.emit(node, ListScatter(), (inputs[0], inputs[2], inputs[1]))
+
+
+@rules("TensorListScatter", inputs=3, outputs=("output_handle",))
+@rules("TensorListScatterV2", inputs=4, outputs=("output_handle",))
+def new_list(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The inputs are values, indices, shape of an element, and the number of elements; -1: as many as needed."""
+    layer = ListReserve(count=0, shape=(-1,), dtype=_dtype(node, "element_dtype"))
+    count = b.constant(inputs[-1]) if len(inputs) == 4 else None
+    if len(inputs) == 3 or (count is not None and (count < 0).all()):
+        zeros = b.emit(node, layer, (), part="zeros")
+    else:
+        zeros = b.late(node, layer, (), part="zeros", count=inputs[3])
+    return b.emit(node, ListScatter(), (*zeros, inputs[1], inputs[0]))
+
+
+@rules("TensorListConcatLists", inputs=2)
+def joined_lists(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The elements of the one, then those of the other."""
+    node.attributes.ignore("element_dtype")
+    return b.emit(node, Concat(axis=0), inputs)
 
 
 @rules("TensorArrayGatherV3", inputs=3, outputs=("value",))

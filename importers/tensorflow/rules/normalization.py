@@ -57,10 +57,23 @@ def _fused(b: TensorFlowBuilder, node: NodeSource, inputs: Values, part: str = "
             stacklevel=2,
         )
         y = batch_norm(b, node, x, {"scale": scale, "bias": bias}, epsilon, axis, part)
-        return (*y, *_statistics(b, node, x, axis))
+        batch_mean, unbiased, *reserved = _statistics(b, node, x, axis)
+        share = node.attributes.number("exponential_avg_factor", 1.0)
+        if share != 1:
+            batch_mean = _running(b, node, mean, batch_mean, share, "running_mean")
+            unbiased = _running(b, node, variance, unbiased, share, "running_variance")
+        return (*y, batch_mean, unbiased, *reserved)
     slots = {"scale": scale, "bias": bias, "mean": mean, "variance": variance}
     y = batch_norm(b, node, x, slots, epsilon, axis, part)
     return (*y, mean, variance, mean, variance, variance)
+
+
+def _running(b: TensorFlowBuilder, node: NodeSource, old: str, new: str, share: float, part: str) -> str:
+    """Move a statistic a share of the way from its old value to that of the batch."""
+    weight = b.const(node, np.array(share, np.float32), part=f"{part}/share")
+    (step,) = b.emit(node, Binary(function="subtract"), (new, old), part=f"{part}/step")
+    (part_of_it,) = b.emit(node, Binary(function="multiply"), (step, weight), part=f"{part}/part")
+    return b.emit(node, Binary(function="add"), (old, part_of_it), part=part)[0]
 
 
 def _statistics(b: TensorFlowBuilder, node: NodeSource, x: str, axis: int) -> Values:
@@ -73,7 +86,8 @@ def _statistics(b: TensorFlowBuilder, node: NodeSource, x: str, axis: int) -> Va
     (ones,) = b.emit(node, FillLike(value=1.0), (square,), part="ones")
     (count,) = b.emit(node, Reduce(operation="sum", axes=axes), (ones,), part="count")
     one = b.const(node, np.array(1, np.float32), part="one")
-    (fewer,) = b.emit(node, Binary(function="subtract"), (count, one), part="fewer")
+    (less,) = b.emit(node, Binary(function="subtract"), (count, one), part="less")
+    (fewer,) = b.emit(node, Binary(function="maximum"), (less, one), part="fewer")
     (unbiased,) = b.emit(node, Binary(function="divide"), (total, fewer), part="unbiased")
     (mean,) = b.emit(node, Reshape(shape=(-1,)), (mean,), part="mean")
     return mean, unbiased, mean, variance, variance

@@ -9,7 +9,10 @@ from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.rules.convolution import channels_last, padding, per_axis
+from jaxdnn.layers.indexing import ScatterNd
 from jaxdnn.layers.pooling import Pool
+from jaxdnn.layers.shape import Reshape
+from jaxdnn.layers.tensor import ShapeOf
 
 Values = tuple[str, ...]
 
@@ -48,6 +51,20 @@ def max_pool_v2(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Value
         statistic="max", kernel=kernel, stride=stride, padding=padding(node, last), channels_last=last
     )
     return b.emit(node, layer, inputs[:1])
+
+
+@rules("MaxPoolGrad", inputs=3)
+def max_unpool(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The gradient of a max pool, used to undo one: each value goes to where the maximum was, and meets others."""
+    x, _, values = inputs
+    layer = replace(window_pool(node, "max"), indices=True, index_of="batch")
+    _, places = b.emit(node, layer, (x,), outputs=2, part="pool")
+    (places,) = b.emit(node, Reshape(shape=(-1, 1)), (places,), part="places")
+    (values,) = b.emit(node, Reshape(shape=(-1,)), (values,), part="values")
+    (count,) = b.emit(node, ShapeOf(what="count"), (x,), part="count")
+    (shape,) = b.emit(node, ShapeOf(), (x,), part="shape")
+    flat = b.late(node, ScatterNd(shape=()), (places, values), part="flat", shape=count)
+    return b.late(node, Reshape(shape=(), zero_copies=False), flat, shape=shape)
 
 
 @rules("MaxPoolWithArgmax", outputs=("output", "argmax"))

@@ -42,7 +42,10 @@ def dequantized(
             raise LayerError("takes integers and one smallest and one largest value")
         low, high = (limit.reshape(()).astype(np.float32) for limit in limits)
         factor, summand = layer.affine(q.dtype, low, high)
-        return b.const(node, q.astype(np.float32) * factor + summand, part=part)
+        array = q.astype(np.float32)
+        array *= factor
+        array += summand
+        return b.const(node, array, part=part)
     return b.emit(node, layer, inputs, part=part)[0]
 
 

@@ -26,10 +26,11 @@ from jaxdnn.layers.shape import Concat, Reshape
 
 Values = tuple[str, ...]
 
-_OUTPUTS = ("output", "output_min", "output_max")
+OUTPUTS = ("output", "output_min", "output_max")
+"""What ops call the integers and the ends of their range."""
 
 
-def _dtype(node: NodeSource, name: str, default: str = "") -> str:
+def integer_type(node: NodeSource, name: str, default: str = "") -> str:
     """Return numpy's name of a type that must be an integer one."""
     stated = node.attributes.dtype(name).numpy if node.attributes.has(name) or not default else default
     if stated is None or np.dtype(stated).kind not in "iu":
@@ -46,18 +47,18 @@ def _real(b: TensorFlowBuilder, node: NodeSource, value: Values, dtype: str, par
     return dequantized(b, node, Dequantize(mode=_mode(dtype)), value, part=part)
 
 
-def _quantised(b: TensorFlowBuilder, node: NodeSource, real: str, limits: Values, dtype: str) -> Values:
+def quantised(b: TensorFlowBuilder, node: NodeSource, real: str, limits: Values, dtype: str) -> Values:
     """Return the value of this range that stands for numbers."""
     layer = Quantize(dtype=dtype, mode=_mode(dtype), exact=True)
     (q, *_) = b.emit(node, layer, (real, *limits), outputs=3)
     return (q, *limits)
 
 
-@rules("QuantizedConv2D", "QuantizedDepthwiseConv2D", "QuantizedMatMul", inputs=6, outputs=_OUTPUTS)
+@rules("QuantizedConv2D", "QuantizedDepthwiseConv2D", "QuantizedMatMul", inputs=6, outputs=OUTPUTS)
 def multiply_and_add(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Sums of products; the filter's numbers are weights if they are constant."""
     names = ("T1", "T2") if node.op == "QuantizedMatMul" else ("Tinput", "Tfilter")
-    dtypes = _dtype(node, names[0]), _dtype(node, names[1])
+    dtypes = integer_type(node, names[0]), integer_type(node, names[1])
     a, weight, *limits = inputs
     node.attributes.ignore("padding_list")
     reals = tuple(
@@ -67,25 +68,29 @@ def multiply_and_add(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> 
     add = {"QuantizedMatMul": product, "QuantizedConv2D": convolution}.get(node.op, depthwise_convolution)
     (y,) = add(b, node, reals, "real")
     ends = b.emit(node, ProductRange(dtypes=dtypes), tuple(limits), outputs=2, part="range")
-    return _quantised(
-        b, node, y, ends, _dtype(node, "Toutput" if node.op == "QuantizedMatMul" else "out_type", "int32")
+    return quantised(
+        b,
+        node,
+        y,
+        ends,
+        integer_type(node, "Toutput" if node.op == "QuantizedMatMul" else "out_type", "int32"),
     )
 
 
-@rules("QuantizedMul", inputs=6, outputs=_OUTPUTS)
+@rules("QuantizedMul", inputs=6, outputs=OUTPUTS)
 def multiply(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Products."""
-    dtypes = _dtype(node, "T1"), _dtype(node, "T2")
+    dtypes = integer_type(node, "T1"), integer_type(node, "T2")
     (y,) = _both(b, node, inputs, dtypes, "multiply")
     ends = b.emit(node, ProductRange(dtypes=dtypes), inputs[2:], outputs=2, part="range")
-    return _quantised(b, node, y, ends, _dtype(node, "Toutput", "int32"))
+    return quantised(b, node, y, ends, integer_type(node, "Toutput", "int32"))
 
 
-@rules("QuantizedAdd", "QuantizedBiasAdd", inputs=6, outputs=_OUTPUTS)
+@rules("QuantizedAdd", "QuantizedBiasAdd", inputs=6, outputs=OUTPUTS)
 def add(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Sums; their range is 2**14 times the larger one of the two, so that further sums fit too."""
     bias = node.op == "QuantizedBiasAdd"
-    (y,) = _both(b, node, inputs, (_dtype(node, "T1"), _dtype(node, "T2")), "add")
+    (y,) = _both(b, node, inputs, (integer_type(node, "T1"), integer_type(node, "T2")), "add")
     largest = [
         b.emit(node, Unary(function="abs"), (end,), part=f"end{i}")[0] for i, end in enumerate(inputs[2:])
     ]
@@ -95,7 +100,9 @@ def add(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     wide = b.const(node, np.array(1 << 14, np.float32), part="headroom")
     high = b.emit(node, Binary(function="multiply"), (*largest, wide), part="high")
     low = b.emit(node, Unary(function="negate"), high, part="low")
-    return _quantised(b, node, y, (*low, *high), _dtype(node, "out_type" if bias else "Toutput", "int32"))
+    return quantised(
+        b, node, y, (*low, *high), integer_type(node, "out_type" if bias else "Toutput", "int32")
+    )
 
 
 def _both(
@@ -109,14 +116,14 @@ def _both(
     return b.emit(node, Binary(function=function), reals, part="real")
 
 
-@rules("QuantizedRelu", "QuantizedRelu6", inputs=3, outputs=_OUTPUTS)
+@rules("QuantizedRelu", "QuantizedRelu6", inputs=3, outputs=OUTPUTS)
 def relu(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The range stays."""
     layer = Relu() if node.op == "QuantizedRelu" else Clip(floor=0.0, ceiling=6.0)
     return _same_range(b, node, inputs, "Tinput", lambda x: b.emit(node, layer, (x,), part="real"))
 
 
-@rules("QuantizedReluX", inputs=4, outputs=_OUTPUTS)
+@rules("QuantizedReluX", inputs=4, outputs=OUTPUTS)
 def relu_x(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The ceiling is an input."""
     x, ceiling, *limits = inputs
@@ -128,14 +135,14 @@ def relu_x(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     return _same_range(b, node, (x, *limits), "Tinput", cut)
 
 
-@rules("QuantizedMaxPool", "QuantizedAvgPool", inputs=3, outputs=_OUTPUTS)
+@rules("QuantizedMaxPool", "QuantizedAvgPool", inputs=3, outputs=OUTPUTS)
 def pool(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The range stays."""
     layer = window_pool(node, "max" if node.op == "QuantizedMaxPool" else "average")
     return _same_range(b, node, inputs, "T", lambda x: b.emit(node, layer, (x,), part="real"))
 
 
-@rules("QuantizedResizeBilinear", inputs=4, outputs=_OUTPUTS)
+@rules("QuantizedResizeBilinear", inputs=4, outputs=OUTPUTS)
 def resize(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The range stays."""
     x, size, *limits = inputs
@@ -149,13 +156,13 @@ def _same_range(
     b: TensorFlowBuilder, node: NodeSource, inputs: Values, name: str, compute: Callable[[str], Values]
 ) -> Values:
     """Compute with the numbers that the first input stands for; the result has its range."""
-    dtype = _dtype(node, name)
+    dtype = integer_type(node, name)
     node.attributes.ignore("out_type")
     (y,) = compute(_real(b, node, inputs, dtype, "x"))
-    return _quantised(b, node, y, inputs[1:], dtype)
+    return quantised(b, node, y, inputs[1:], dtype)
 
 
-@rules("QuantizedReshape", inputs=4, outputs=_OUTPUTS)
+@rules("QuantizedReshape", inputs=4, outputs=OUTPUTS)
 def reshape(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Integers stay what they are."""
     node.attributes.ignore("T", "Tshape")
@@ -163,11 +170,14 @@ def reshape(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     return (*b.late(node, Reshape(shape=()), (x,), shape=shape), *limits)
 
 
-@rules("QuantizedConcat", inputs=(7, None), outputs=_OUTPUTS)
+@rules("QuantizedConcat", "QuantizedConcatV2", inputs=(7, None), outputs=OUTPUTS)
 def concat(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """The range holds all ranges and zero; one of integers with a sign is symmetric."""
-    dtype, count = _dtype(node, "T"), (len(inputs) - 1) // 3
-    axis, values, lows, highs = inputs[0], inputs[1 : count + 1], inputs[count + 1 : -count], inputs[-count:]
+    """The range holds all ranges and zero; one of integers with a sign is symmetric. The axis comes first or, in the
+    second version, behind the values."""
+    dtype, count = integer_type(node, "T"), (len(inputs) - 1) // 3
+    place = count if node.op == "QuantizedConcatV2" else 0
+    axis, rest = inputs[place], inputs[:place] + inputs[place + 1 :]
+    values, lows, highs = rest[:count], rest[count:-count], rest[-count:]
     reals = tuple(
         _real(b, node, (value, low, high), dtype, f"x{i}")
         for i, (value, low, high) in enumerate(zip(values, lows, highs, strict=True))
@@ -182,27 +192,27 @@ def concat(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
         (distance,) = b.emit(node, Unary(function="negate"), (low,), part="distance")
         (high,) = b.emit(node, Binary(function="maximum"), (distance, high), part="largest")
         (low,) = b.emit(node, Unary(function="negate"), (high,), part="smallest")
-    return _quantised(b, node, y[0], (low, high), dtype)
+    return quantised(b, node, y[0], (low, high), dtype)
 
 
-@rules("Requantize", inputs=5, outputs=_OUTPUTS)
+@rules("Requantize", inputs=5, outputs=OUTPUTS)
 def requantize(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Give the same numbers another range."""
-    real = _real(b, node, inputs[:3], _dtype(node, "Tinput", "int32"), "x")
-    return _quantised(b, node, real, inputs[3:], _dtype(node, "out_type", "uint8"))
+    real = _real(b, node, inputs[:3], integer_type(node, "Tinput", "int32"), "x")
+    return quantised(b, node, real, inputs[3:], integer_type(node, "out_type", "uint8"))
 
 
-@rules("RequantizationRange", inputs=3, outputs=_OUTPUTS[1:])
+@rules("RequantizationRange", inputs=3, outputs=OUTPUTS[1:])
 def used_range(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The smallest and the largest number there is."""
-    return _used(b, node, _real(b, node, inputs, _dtype(node, "Tinput", "int32"), "x"))
+    return _used(b, node, _real(b, node, inputs, integer_type(node, "Tinput", "int32"), "x"))
 
 
-@rules("QuantizeDownAndShrinkRange", inputs=3, outputs=_OUTPUTS)
+@rules("QuantizeDownAndShrinkRange", inputs=3, outputs=OUTPUTS)
 def shrink(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Give the same numbers the range that they use."""
-    real = _real(b, node, inputs, _dtype(node, "Tinput", "int32"), "x")
-    return _quantised(b, node, real, _used(b, node, real), _dtype(node, "out_type", "uint8"))
+    real = _real(b, node, inputs, integer_type(node, "Tinput", "int32"), "x")
+    return quantised(b, node, real, _used(b, node, real), integer_type(node, "out_type", "uint8"))
 
 
 def _used(b: TensorFlowBuilder, node: NodeSource, real: str) -> Values:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
-from jaxdnn.layers.resize import CropAndResize, Resize
+from jaxdnn.layers.resize import KERNELS, CropAndResize, Resize, ScaleAndTranslate
 
 Values = tuple[str, ...]
 
@@ -56,6 +56,21 @@ def resize_area(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Value
     coordinates = "align_corners" if align else "asymmetric"
     layer = Resize(axes=(1, 2), size=(1, 1), mode="area", coordinates=coordinates)
     return b.late(node, layer, inputs[:1], size=inputs[1])
+
+
+@rules("ScaleAndTranslate", inputs=4)
+def scale_and_translate(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """Size, scale and translation are inputs."""
+    x, size, scale, translation = inputs
+    kernels = {name.replace("_", ""): name for name in KERNELS}
+    stated = node.attributes.one_of("kernel_type", tuple(kernels), "lanczos3")
+    layer = ScaleAndTranslate(
+        size=(1, 1),
+        scale=(1.0, 1.0),
+        kernel=kernels[stated],
+        antialias=node.attributes.boolean("antialias", True),
+    )
+    return b.late(node, layer, (x,), size=size, scale=scale, translation=translation)
 
 
 @rules("CropAndResize", inputs=4)

@@ -16,9 +16,7 @@ from jaxdnn.layers.shape import (
     DepthToSpace,
     Gather,
     Pad,
-    Permute,
     Reshape,
-    Reverse,
     Slice,
     SpaceToDepth,
     Tile,
@@ -31,8 +29,6 @@ from jaxdnn.layers.tensor import (
     FillLike,
     LinSpace,
     Range,
-    ReverseSequence,
-    Roll,
     ShapeOf,
     SpaceToBatch,
     SplitSizes,
@@ -96,12 +92,6 @@ def squeeze(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     return b.emit(node, Squeeze(axes=node.attributes.integers(name, ())), inputs)
 
 
-@rules("Transpose", inputs=2)
-def transpose(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Reorder axes."""
-    return b.late(node, Permute(order=()), inputs[:1], order=inputs[1])
-
-
 @rules("ConcatV2", inputs=(2, None))
 def concat_v2(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The axis comes last; text graphs may state it as an attribute."""
@@ -112,6 +102,13 @@ def concat_v2(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 def concat(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """The axis comes first."""
     return b.late(node, Concat(axis=0), inputs[1:], axis=inputs[0])
+
+
+@rules("ParallelConcat", inputs=(1, None))
+def parallel_concat(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
+    """The first axis is the one."""
+    node.attributes.ignore("shape")
+    return b.emit(node, Concat(axis=0), inputs)
 
 
 @rules("Pack", inputs=(1, None))
@@ -149,18 +146,23 @@ def pad(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     mode = "constant"
     if node.op == "MirrorPad":
         mode = node.attributes.one_of("mode", ("REFLECT", "SYMMETRIC")).lower()
+    return padded(b, node, inputs, mode)
+
+
+def padded(b: TensorFlowBuilder, node: NodeSource, inputs: Values, mode: str, part: str = "") -> Values:
+    """Add the padding of a node, or of the part of a node that is one."""
     layer = Pad(before=(), after=(), mode=mode)
     x, paddings, *value = inputs
     array = b.constant(paddings)
     if array is not None:
         if array.ndim != 2 or array.shape[1] != 2:
             raise LayerError(f"paddings must be pairs, got {dims(array.shape)}")
-        first, second = (b.const(node, array[:, side], part=f"side{side}") for side in (0, 1))
+        ends = tuple(b.const(node, array[:, side], part=f"side{side}") for side in (0, 1))
     else:
-        first, second = b.emit(node, Unstack(parts=2, axis=1), (paddings,), outputs=2, part="paddings")
+        ends = b.emit(node, Unstack(parts=2, axis=1), (paddings,), outputs=2, part="paddings")
     if value:
-        return b.late(node, layer, (x,), before=first, after=second, value=value[0])
-    return b.late(node, layer, (x,), before=first, after=second)
+        return b.late(node, layer, (x,), part=part, before=ends[0], after=ends[1], value=value[0])
+    return b.late(node, layer, (x,), part=part, before=ends[0], after=ends[1])
 
 
 @rules("Tile", inputs=2)
@@ -197,25 +199,6 @@ def range_(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
 def linspace(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Divide an interval."""
     return b.late(node, LinSpace(count=1), inputs[:2], count=inputs[2])
-
-
-@rules("ReverseV2", inputs=2)
-def reverse(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Reverse axes."""
-    return b.late(node, Reverse(axes=()), inputs[:1], axes=inputs[1])
-
-
-@rules("ReverseSequence", inputs=2)
-def reverse_sequence(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Reverse beginnings."""
-    axis, batch = node.attributes.integer("seq_dim"), node.attributes.integer("batch_dim", 0)
-    return b.emit(node, ReverseSequence(axis=axis, batch_axis=batch), inputs)
-
-
-@rules("Roll", inputs=3)
-def roll(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
-    """Shift in a circle."""
-    return b.late(node, Roll(shift=(), axes=()), inputs[:1], shift=inputs[1], axes=inputs[2])
 
 
 @rules("SpaceToDepth", "DepthToSpace")

@@ -1,6 +1,8 @@
 """Encodings of arrays: raw, by value with the last one repeated, halves as bit patterns."""
 
+import re
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from jaxdnn.errors import JaxdnnWarning, ParseError
+from jaxdnn.importers.tensorflow import binary
 from jaxdnn.importers.tensorflow.binary import read_binary
+from jaxdnn.importers.tensorflow.tensors import Tensor
 from support.caffe import field, number, varint
 from support.tensorflow import TYPES, const, graph, node, shape
 
@@ -33,6 +37,33 @@ def test_raw_content(array):
     got = found.attributes["value"].array()
     assert got.dtype == array.dtype
     np.testing.assert_array_equal(got, array)
+
+
+@given(
+    hnp.arrays("float32", hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=40)),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=2),
+)
+def test_damaged_constants_read_alike_at_once_and_field_by_field(array, changes):
+    encoded = bytearray(graph(const("c", array)))
+    for position, value in changes:
+        encoded[position % len(encoded)] = value
+
+    def shown(item) -> str:
+        key, value = item
+        own = replace(value, content=bytes(value.content)) if isinstance(value, Tensor) else value
+        return f"{key}: {own}"
+
+    def result() -> object:
+        try:
+            nodes = read_binary(bytes(encoded)).nodes
+            return [(found.name, found.op, list(map(shown, found.attributes.items()))) for found in nodes]
+        except ParseError as error:
+            return str(error)
+
+    at_once = result()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(binary, "_CONSTANT", re.compile(b"(?!)"))
+        assert at_once == result()
 
 
 def test_missing_values_repeat_the_last_one():
