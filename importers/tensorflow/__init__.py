@@ -1,6 +1,8 @@
-"""TensorFlow: frozen graphs, binary and text."""
+"""TensorFlow: frozen graphs, binary and text.
+
+Writing text graphs of detectors is in :mod:`jaxdnn.importers.tensorflow.textgraphs`, which loading does not need.
+"""
 
 from jaxdnn.importers.tensorflow.network import load_model
-from jaxdnn.importers.tensorflow.textgraphs import AutomlAnchors, TextGraph, text_graph
 
-__all__ = ["AutomlAnchors", "TextGraph", "load_model", "text_graph"]
+__all__ = ["load_model"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxdnn
-from jaxdnn.importers.tensorflow import text_graph
+from jaxdnn.importers.tensorflow.textgraphs import text_graph
 
 CONFIG = """model { ssd {
   num_classes: 5

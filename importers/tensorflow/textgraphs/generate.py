@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from jaxdnn.errors import FileError, InputError, located
 from jaxdnn.importers.files import kind_of, read_head
-from jaxdnn.importers.tensorflow.binary import read_binary
 from jaxdnn.importers.tensorflow.graphdef import GraphDef
+from jaxdnn.importers.tensorflow.savedmodel import read_graph
 from jaxdnn.importers.tensorflow.textgraphs import efficientdet, faster_rcnn, ssd
 from jaxdnn.importers.tensorflow.textgraphs.config import Section, read_config
 from jaxdnn.importers.tensorflow.textgraphs.draft import Draft
@@ -81,7 +81,7 @@ def _read(model: str) -> GraphDef:
     if kind_of(read_head(model)) == "text":
         raise FileError("this is a text file, a binary frozen graph is expected", file=model)
     with located(file=model), open(model, "rb") as file:
-        return read_binary(file.read())
+        return read_graph(file.read())
 
 
 def _finished(kind: str, graph: GraphDef, draft: Draft, outputs: tuple[str, ...]) -> TextGraph:

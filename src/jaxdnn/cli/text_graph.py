@@ -70,10 +70,7 @@ def text_graph_command(
     MODEL is a frozen graph of TensorFlow's Object Detection API and CONFIG its pipeline.config; or MODEL is an
     EfficientDet of AutoML's, which has no CONFIG. OpenCV, and jaxdnn too, load MODEL together with the text graph.
     """
-    from jaxdnn.importers.tensorflow import (
-        AutomlAnchors,
-        text_graph,
-    )  # as heavy as loading, and needed here alone
+    from jaxdnn.importers.tensorflow.textgraphs import AutomlAnchors, text_graph  # as heavy as loading
 
     if os.path.exists(path) and not force:
         raise FileError("the file exists: give --force to replace it", file=path)

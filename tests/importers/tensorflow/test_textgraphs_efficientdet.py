@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 import jaxdnn
-from jaxdnn.importers.tensorflow import text_graph
 from jaxdnn.importers.tensorflow.text import read_text
-from jaxdnn.importers.tensorflow.textgraphs import AutomlAnchors
+from jaxdnn.importers.tensorflow.textgraphs import AutomlAnchors, text_graph
 from support.single_shot import efficientdet
 from support.tensorflow import const, graph, node, placeholder
 

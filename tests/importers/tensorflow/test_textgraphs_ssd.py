@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import jaxdnn
-from jaxdnn.importers.tensorflow import text_graph
 from jaxdnn.importers.tensorflow.text import read_text
+from jaxdnn.importers.tensorflow.textgraphs import text_graph
 from support.single_shot import single_shot
 from support.tensorflow import const, graph, node, placeholder
 
