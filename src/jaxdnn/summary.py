@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
+from jaxdnn.ir import split_reference
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.lowering import Spec
 from jaxdnn.lowering.program import type_name
@@ -109,14 +110,13 @@ class Summary:
             )
 
         rows = tuple(row(node) for node in net.graph.nodes if node.name in inferred.shapes)
-        itemsize = jnp.dtype(net.policy.params).itemsize
         return cls(
             net.name,
             str(net.policy),
             net.inputs,
             net.outputs,
             rows,
-            itemsize * sum(row.parameters for row in rows),
+            sum(_param_bytes(net, reference, inferred.params[reference]) for reference in seen),
             tuple(f"{name!r} ({layer.name})" for name, layer in net.program.host_layers.items()),
             _notes(net),
         )
@@ -166,6 +166,14 @@ class Summary:
     def __str__(self) -> str:
         lines = table(HEADERS, (row.cells() for row in self.rows), numeric=NUMERIC)
         return "\n".join([self.head, "", *lines, self.foot])
+
+
+def _param_bytes(net: Net, reference: str, shape: Shape) -> int:
+    """Return the size of a parameter: as it is stored, or as it would be if it is missing."""
+    owner, slot = split_reference(reference)
+    array = net.stored.get(owner, {}).get(slot)
+    dtype = net.program.param_types[reference] if array is None else array.dtype
+    return math.prod(shape) * jnp.dtype(dtype).itemsize
 
 
 def _notes(net: Net) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from jaxdnn.passes.merge_padding import merge_padding
 from jaxdnn.passes.merge_transposes import merge_transposes
 from jaxdnn.passes.pipeline import Pass, pipeline, run_passes
 from jaxdnn.passes.prune import prune
+from jaxdnn.passes.quantize_products import quantizable, quantize_products
 from jaxdnn.passes.report import Change, Report
 from jaxdnn.passes.strip_identities import strip_identities
 from jaxdnn.passes.strip_training import strip_training
@@ -22,6 +23,8 @@ __all__ = [
     "merge_transposes",
     "pipeline",
     "prune",
+    "quantizable",
+    "quantize_products",
     "run_passes",
     "strip_identities",
     "strip_training",

@@ -10,6 +10,7 @@ from jaxdnn.ir import Model, Node, split_reference
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.convolution import Conv, ConvTranspose
 from jaxdnn.layers.dense import Dense
+from jaxdnn.layers.filters import by_filter, filter_count
 from jaxdnn.layers.late import Late
 from jaxdnn.passes.affine import Affine, Channels, affine
 from jaxdnn.passes.families import inner, ranks
@@ -136,12 +137,12 @@ class _Search:
 
 def _channels(layer: Layer, rank: int | None) -> Channels | None:
     """Return where a layer's output has its channels, None for a layer that is not folded into."""
-    if type(layer) is Dense:
-        return Channels(-1, layer.units, rank)
-    # A subclass may compute something else with its weights.
-    if type(layer) in (Conv, ConvTranspose) and isinstance(layer, Conv | ConvTranspose) and layer.filters:
-        return Channels(-1 if layer.channels_last else layer.axis, layer.filters, rank)
-    return None
+    count = filter_count(layer)
+    if count is None:
+        return None
+    assert isinstance(layer, Conv | ConvTranspose | Dense)
+    last = isinstance(layer, Dense) or layer.channels_last
+    return Channels(-1 if last else layer.axis, count, rank)
 
 
 def _with_bias(layer: Layer) -> Layer:
@@ -164,7 +165,7 @@ def _fold_arrays(
     # What overflows becomes an infinity, which is looked for below.
     with np.errstate(over="ignore", invalid="ignore"):
         if total.scale is not None:
-            blocks = _by_filter(layer, weight, count)
+            blocks = by_filter(layer, weight, count)
             if blocks is None:
                 return None
             scale = total.scale.reshape(blocks.shape[0], 1, blocks.shape[2], 1)
@@ -172,20 +173,3 @@ def _fold_arrays(
             shift = shift * total.scale
         folded["bias"] = (shift + total.shift).astype(dtype)
     return folded if all(np.isfinite(array).all() for array in folded.values()) else None
-
-
-def _by_filter(layer: Layer, weight: np.ndarray, count: int) -> np.ndarray | None:
-    """Return a weight as (groups, inputs, filters of a group, taps), None if its size does not fit the layer.
-
-    Where the order of its elements does not need it, groups, inputs and taps are taken together as one.
-    """
-    groups, filters = 1, count
-    if isinstance(layer, ConvTranspose):
-        groups = layer.groups or 1
-        filters = count // groups
-        fits = weight.ndim > 1 and weight.shape[1] == filters and weight.shape[0] % groups == 0
-        inputs = weight.shape[0] // groups if fits else 0
-    else:
-        fits = weight.size % count == 0
-        inputs = weight.size // count if isinstance(layer, Dense) and layer.transpose else 1
-    return weight.reshape(groups, inputs, filters, -1) if fits and weight.size else None
