@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jaxdnn.errors import InputError
 from jaxdnn.importers.caffe.schema import BlobProto, LayerParameter, NetParameter
 from jaxdnn.importers.files import replacing
 from jaxdnn.ir import Graph, Node, split_reference
@@ -33,8 +34,11 @@ def save_weights(net: NetLike, path: str | os.PathLike[str]) -> None:
     layers. The file is written beside its place and moved there when it is whole.
 
     Args:
-        net: imported from Caffe.
+        net: imported from Caffe. What passes or surgery made of it needs a prototxt with the layers that it has.
         path: of the file to write.
+
+    Raises:
+        InputError: the net is quantised.
     """
     with replacing(path) as file:
         file.write(NetParameter(name=net.graph.name).SerializeToString())
@@ -50,7 +54,10 @@ def _arrays(node: Node, params: Mapping[str, Mapping[str, Any]]) -> list[np.ndar
     arrays = []
     for reference in node.params.values():
         owner, slot = split_reference(reference)
-        arrays.append(np.asarray(params[owner][slot], np.float32))
+        array = np.asarray(params[owner][slot])
+        if array.dtype.kind in "iu":
+            raise InputError(f"{slot} of {owner!r} is {array.dtype}: a caffemodel cannot hold a quantised net")
+        arrays.append(array.astype(np.float32))
     if isinstance(node.layer, BatchNorm) and list(node.params) == ["mean", "variance"]:
         arrays.append(np.ones(1, np.float32))  # the factor that stored statistics are divided by
     return arrays
