@@ -2,7 +2,7 @@
 
 import importlib
 
-from jaxdnn.lowering.infer import Inferred, Spec, infer, infer_open
+from jaxdnn.lowering.infer import Inferred, Spec, common_specs, infer, infer_open
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.program import Program
 from jaxdnn.lowering.registry import LOWERINGS, Lowering, lowers
@@ -34,6 +34,7 @@ for _family in (
     "optical_flow",
     "pooling",
     "quantization",
+    "quantized",
     "recurrent",
     "reduction",
     "resize",
@@ -48,4 +49,15 @@ for _family in (
 ):
     importlib.import_module(f"jaxdnn.lowering.{_family}")
 
-__all__ = ["LOWERINGS", "Inferred", "Lowering", "Padded", "Program", "Spec", "infer", "infer_open", "lowers"]
+__all__ = [
+    "LOWERINGS",
+    "Inferred",
+    "Lowering",
+    "Padded",
+    "Program",
+    "Spec",
+    "common_specs",
+    "infer",
+    "infer_open",
+    "lowers",
+]

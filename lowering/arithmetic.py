@@ -86,7 +86,7 @@ def align(*arrays: Any) -> tuple[Any, ...]:
         ShapeError: they cannot be broadcast.
     """
     try:
-        np.broadcast_shapes(*(x.shape for x in arrays))
+        jnp.broadcast_shapes(*(x.shape for x in arrays))
     except ValueError:
         shapes = " and ".join(dims(x.shape) for x in arrays)
         raise ShapeError(f"{shapes} cannot be broadcast") from None

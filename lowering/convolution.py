@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -15,6 +15,9 @@ from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Shape, dims, normalize_axis, spread
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col, conv_windows
 from jaxdnn.lowering.registry import lowers
+
+Product = Callable[..., jax.Array]
+"""What computes sums of products; takes and returns what :func:`jax.lax.conv_general_dilated` does."""
 
 
 def _flatten_batch(x: jax.Array, layer: Conv | ConvTranspose | Im2Col) -> tuple[jax.Array, Shape]:
@@ -57,14 +60,20 @@ def _weight(
 
 
 @lowers(Conv)
-def conv(layer: Conv, weights: Mapping[str, jax.Array], x: jax.Array, *given: jax.Array) -> jax.Array:
+def conv(
+    layer: Conv,
+    weights: Mapping[str, jax.Array],
+    x: jax.Array,
+    *given: jax.Array,
+    product: Product = lax.conv_general_dilated,
+) -> jax.Array:
     """See :class:`~jaxdnn.layers.convolution.Conv`."""
     x, batch = _flatten_batch(x, layer)
     rank = x.ndim - 2
     weight = _weight(layer, weights, given, rank)
     channels, spatial = layer.spatial(x.shape) if layer.channels_last else (x.shape[1], x.shape[2:])
     _, before, after = conv_windows(layer, spatial, weight.shape[2:])
-    y = lax.conv_general_dilated(
+    y = product(
         x,
         weight,
         window_strides=spread("stride", layer.stride, rank),
@@ -78,7 +87,11 @@ def conv(layer: Conv, weights: Mapping[str, jax.Array], x: jax.Array, *given: ja
 
 @lowers(ConvTranspose)
 def conv_transpose(
-    layer: ConvTranspose, weights: Mapping[str, jax.Array], x: jax.Array, *given: jax.Array
+    layer: ConvTranspose,
+    weights: Mapping[str, jax.Array],
+    x: jax.Array,
+    *given: jax.Array,
+    product: Product = lax.conv_general_dilated,
 ) -> jax.Array:
     """Convolve the stride-dilated input with the flipped kernel, its in- and output channels swapped."""
     x, batch = _flatten_batch(x, layer)
@@ -93,7 +106,7 @@ def conv_transpose(
     channels, filters = weight.shape[0] // groups, weight.shape[1]
     weight = weight.reshape(groups, channels, filters, *kernel).swapaxes(1, 2)
     weight = jnp.flip(weight.reshape(groups * filters, channels, *kernel), range(2, rank + 2))
-    y = lax.conv_general_dilated(
+    y = product(
         x,
         weight,
         window_strides=(1,) * rank,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +19,17 @@ def _add_bias(y: jax.Array, weights: Mapping[str, jax.Array]) -> jax.Array:
 
 
 @lowers(Dense)
-def dense(layer: Dense, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+def dense(
+    layer: Dense,
+    weights: Mapping[str, jax.Array],
+    x: jax.Array,
+    *,
+    product: Callable[[jax.Array, jax.Array], jax.Array] = jnp.matmul,
+) -> jax.Array:
     """See :class:`~jaxdnn.layers.dense.Dense`."""
     batch = x.shape[: normalize_axis(layer.axis, x.ndim)]
     weight = weights["weight"] if layer.transpose else weights["weight"].T
-    return _add_bias(x.reshape(*batch, weight.shape[0]) @ weight, weights)
+    return _add_bias(product(x.reshape(*batch, weight.shape[0]), weight), weights)
 
 
 @lowers(Embed, indices=(0,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -175,12 +175,10 @@ def _expected(node: Node, inputs: tuple[Shape, ...], stored: Mapping[str, Shape]
     return expected
 
 
-def infer_open(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Shape]) -> dict[str, Spec]:
-    """Return what is known of values while sizes of inputs are open.
-
-    Two runs with different sizes in their places tell: where their results differ, a size is open too. What cannot
-    be computed at both is not in the result.
-    """
+def infer_open(
+    program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Shape]
+) -> tuple[Inferred, ...]:
+    """Infer while sizes of inputs are open: one run for each of two sizes in their places; none if one cannot be."""
     runs = []
     for size in _TRIAL_SIZES:
         specs = {
@@ -189,16 +187,21 @@ def infer_open(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str
             if spec.shape is not None
         }
         try:
-            runs.append(infer(program, specs, stored).values)
+            runs.append(infer(program, specs, stored))
         except JaxdnnError:
-            return {}
-    return {
-        name: Spec(
-            tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True)), one.dtype
-        )
-        for (name, one), other in zip(runs[0].items(), runs[1].values(), strict=True)
-        if one.shape is not None and other.shape is not None
-    }
+            return ()
+    return tuple(runs)
+
+
+def common_specs(runs: Sequence[Inferred]) -> dict[str, Spec]:
+    """Return what is known of values from runs with different sizes: where their results differ, a size is open."""
+    first, *others = (run.values for run in runs) if runs else ({},)
+    common = {}
+    for name, spec in first.items():
+        shapes = [spec.shape, *(other[name].shape for other in others)]
+        sizes = [set(axis) for axis in zip(*(shape for shape in shapes if shape is not None), strict=True)]
+        common[name] = Spec(tuple(axis.pop() if len(axis) == 1 else None for axis in sizes), spec.dtype)
+    return common
 
 
 def fits(stored: Shape, expected: Shape) -> bool:

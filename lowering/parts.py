@@ -23,7 +23,12 @@ _HINT = "net(x) outside of jit computes it in several parts"
 
 
 def compute(
-    program: Program, params: Params, inputs: Mapping[str, Any], outputs: tuple[str, ...]
+    program: Program,
+    params: Params,
+    inputs: Mapping[str, Any],
+    outputs: tuple[str, ...],
+    *,
+    as_computed: bool = False,
 ) -> dict[str, Any]:
     """Compute outputs, jitted, in as many parts as are needed.
 
@@ -32,6 +37,8 @@ def compute(
         params: arrays by owner and slot.
         inputs: arrays by input name.
         outputs: names as :meth:`~jaxdnn.ir.Graph.resolve` knows them.
+        as_computed: whether outputs, which are values' own names then, keep the types that they are computed in;
+            they have the policy's otherwise.
 
     Returns:
         arrays by these names, trimmed to their valid size.
@@ -41,7 +48,7 @@ def compute(
     """
     feeds = dict(inputs)
     static = {name: np.asarray(feeds.pop(name)) for name in program.static_inputs if name in feeds}
-    values = _Call(program, params, feeds, fixed=static).outputs(outputs)
+    values = _Call(program, params, feeds, fixed=static).outputs(outputs, as_computed)
     return {name: trim(values[name]) for name in outputs}
 
 
@@ -71,8 +78,10 @@ class _Call:
     given: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def outputs(self, names: tuple[str, ...]) -> dict[str, Any]:
+    def outputs(self, names: tuple[str, ...], as_computed: bool) -> dict[str, Any]:
         """Compute what the call returns."""
+        if as_computed:
+            return self._run(self.program.evaluate, names, names)
         wanted = tuple(dict.fromkeys(self.program.graph.resolve(name) for name in names))
         return self._run(self.program, names, wanted)
 

@@ -19,6 +19,7 @@ from jaxdnn.layers.control import While
 from jaxdnn.layers.custom import Custom
 from jaxdnn.layers.late import Late
 from jaxdnn.lowering.custom import Given, describe_unknown, parse
+from jaxdnn.lowering.equality import ComparedByContent
 from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.opencv import HostLayer, lower_custom
 from jaxdnn.lowering.padded import (
@@ -30,6 +31,7 @@ from jaxdnn.lowering.padded import (
     with_origin,
     without_origin,
 )
+from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
 from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
@@ -38,12 +40,11 @@ from jaxdnn.policy import Policy
 _KEPT = 128
 """How many compiled functions a program keeps."""
 _SIZE = "the size of an input"
-_HALVES = ("float16", "bfloat16")
 
 CustomLayers = Mapping[str, Given]
 
 
-class Program:
+class Program(ComparedByContent):
     """A lowered graph. Calling it computes outputs; it is pure, so jit, grad and vmap apply to it.
 
     Attributes:
@@ -102,7 +103,7 @@ class Program:
         ]
         for program in programs:
             self.host_layers |= program.host_layers
-        dtype = _at_least_float32(self.policy.of(node.name).compute)
+        dtype = at_least_float32(self.policy.of(node.name).compute)
         self._nested[node.name] = graphs = tuple(Nested(program, dtype) for program in programs)
         function, known = (partial(each, graphs=graphs) for each in (lowering.function, nested_deciders))
         return replace(lowering, function=function, known=known)
@@ -111,17 +112,13 @@ class Program:
         """Return the types that a node's parameters are kept and its results computed in."""
         policy, lowering = self.policy.of(node.name), self._lowerings[node.name]
         if lowering is not None and lowering.keeps_float32(node.layer):
-            return _at_least_float32(policy.params), _at_least_float32(policy.compute)
+            return at_least_float32(policy.params), at_least_float32(policy.compute)
         return policy.params, policy.compute
 
     def _check_policy(self) -> None:
         used = {self.policy.params, self.policy.compute, self.policy.output}.union(*self._types.values())
         if "float64" in used and jax.dtypes.canonicalize_dtype("float64") != "float64":
             raise InputError(f"policy '{self.policy}' has float64, which needs jax_enable_x64")
-
-    def param_type(self, node: Node) -> str:
-        """Return the type that a node's parameters are kept in."""
-        return self._types[node.name][0]
 
     def compute_type(self, node: Node) -> str:
         """Return the type that a node computes in."""
@@ -133,14 +130,10 @@ class Program:
         types: dict[str, str] = {}
         for node in self.graph.nodes:
             for slot, reference in node.params.items():
-                inner = [
-                    graph.param_types[slot]
-                    for graph in self._nested.get(node.name, ())
-                    if slot in graph.param_types
-                ]
-                for kept in inner or [self.param_type(node)]:
-                    if types.setdefault(reference, kept) != kept:
-                        types[reference] = str(jnp.promote_types(types[reference], kept))
+                nested = [graph.param_types for graph in self._nested.get(node.name, ())]
+                inner = [kept[slot] for kept in nested if slot in kept]
+                for kept in inner or [self._types[node.name][0]]:
+                    types[reference] = widest(types.get(reference, kept), kept)
         return types
 
     def __call__(
@@ -164,13 +157,8 @@ class Program:
         names = self.default_outputs(inputs) if outputs is None else outputs
         values = {name: self.graph.resolve(name) for name in names}
         arrays = self.evaluate(params, inputs, tuple(dict.fromkeys(values.values())), known)
-        cast = {value: self.cast(array, self.policy.output) for value, array in arrays.items()}
-        return {name: cast[value] for name, value in values.items()}
-
-    def values(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Compute every value that the fed inputs allow, in topological order."""
-        arrays = self.evaluate(params, inputs, self.computable(inputs))
-        return {name: self.cast(array, self.policy.output) for name, array in arrays.items()}
+        results = {value: cast(array, self.policy.output) for value, array in arrays.items()}
+        return {name: results[value] for name, value in values.items()}
 
     def jitted(
         self, function: Callable[..., Any], names: tuple[str, ...], fixed: Mapping[str, np.ndarray]
@@ -270,10 +258,10 @@ class Program:
         compute = self.compute_type(node)
         # Constants among themselves (sizes, prior boxes) lose nothing to a half type: only what reads them rounds.
         concrete = lowering.numpy and all(isinstance(v, np.ndarray | np.generic) for v in arguments)
-        if concrete or (lowering.moves and not any(map(_is_half, arguments))):
-            compute = _at_least_float32(compute)
+        if concrete or (lowering.moves and not any(map(is_half, arguments))):
+            compute = at_least_float32(compute)
         plain = tuple(
-            unpad(value) if index in lowering.indices else self.cast(unpad(value), compute)
+            unpad(value) if index in lowering.indices else cast(unpad(value), compute)
             for index, value in enumerate(arguments)
         )
         if not lowering.numpy:
@@ -284,7 +272,7 @@ class Program:
                 if needs_rows and not keeps_rows(node.layer, arguments):
                     raise depends_on_data(_SIZE)
                 if not lowering.nested:
-                    weights = {slot: self.cast(weight, compute) for slot, weight in weights.items()}
+                    weights = {slot: cast(weight, compute) for slot, weight in weights.items()}
                 result = lowering.function(node.layer, weights, *plain)
                 results = result if isinstance(result, tuple) else (result,)
                 results = tuple(self._result(repad(arguments, narrow(value)), compute) for value in results)
@@ -346,15 +334,7 @@ class Program:
         return weights
 
     def _result(self, value: Any, dtype: str) -> Any:
-        return self.cast(value, _at_least_float32(dtype) if isinstance(value, np.ndarray) else dtype)
-
-    def cast(self, value: Any, dtype: str) -> Any:
-        """Convert floating arrays to a dtype; numpy stays numpy, so that constants stay concrete."""
-        if isinstance(value, Padded):
-            return value.like(self.cast(value.values, dtype))
-        if value.dtype == dtype or not jnp.issubdtype(value.dtype, jnp.floating):
-            return value
-        return value.astype(dtype)
+        return cast(value, at_least_float32(dtype) if isinstance(value, np.ndarray) else dtype)
 
 
 class Nested:
@@ -383,7 +363,7 @@ class Nested:
         names = self._names(outputs)
         known = dict(zip(self.inputs, inputs, strict=True))
         values = self._program.interpret(weights_of, known, names)
-        return tuple(self._program.cast(without_origin(values[name]), self._dtype) for name in names)
+        return tuple(cast(without_origin(values[name]), self._dtype) for name in names)
 
     def reads(self, outputs: tuple[int, ...]) -> set[int]:
         """See :class:`~jaxdnn.lowering.registry.Interpreter`."""
@@ -394,14 +374,6 @@ class Nested:
     def _names(self, outputs: tuple[int, ...] | None) -> tuple[str, ...]:
         names = self._program.graph.outputs
         return names if outputs is None else tuple(names[index] for index in outputs)
-
-
-def _at_least_float32(dtype: str) -> str:
-    return "float32" if dtype in _HALVES else dtype
-
-
-def _is_half(value: Any) -> bool:
-    return str(value.dtype) in _HALVES
 
 
 def place(node: Node) -> dict[str, Any]:

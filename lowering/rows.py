@@ -165,6 +165,7 @@ _BATCHED = frozenset(
     (
         *("activation", "binary_convolution", "convolution", "custom", "dense", "detection", "elementwise"),
         *("locally_connected", "loss", "normalization", "optical_flow", "padding", "pooling", "quantization"),
+        *("quantized",),
         *("resize", "roi", "stages", "yolo"),
     )
 )

@@ -18,6 +18,8 @@ _LETTERS = 14
 _DECADES = (-8, 1)
 """The powers of ten that the axis reaches from and to, at the least."""
 
+_MOST_LINES = 20
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -45,7 +47,7 @@ def draw_bars(title: str, bars: Sequence[Bar], *, groups: Sequence[str]) -> Imag
         groups: the groups' names, which the legend shows.
     """
     positive = [bar.value for bar in bars if math.isfinite(bar.value) and bar.value > 0]
-    low = min(_DECADES[0], math.floor(math.log10(min(positive, default=1))))
+    low = min(_DECADES[0], math.ceil(math.log10(min(positive, default=1))) - 1)  # the lowest bar is visible
     high = max(_DECADES[1], math.ceil(math.log10(max(positive, default=1))))
     left, top, right, bottom = _MARGINS
     width, height = _SIZE[0] - left - right, _SIZE[1] - top - bottom
@@ -58,7 +60,7 @@ def draw_bars(title: str, bars: Sequence[Bar], *, groups: Sequence[str]) -> Imag
         level = max(math.log10(value), low) if value > 0 else low
         return top + height * (high - level) / (high - low)
 
-    for decade in range(low, high + 1):
+    for decade in range(low, high + 1, math.ceil((high - low) / _MOST_LINES)):
         pen.line((left, y(10.0**decade), _SIZE[0] - right, y(10.0**decade)), "#dddddd")
         pen.text((left - 8, y(10.0**decade)), f"1e{decade:+d}", "black", font, anchor="rm")
     step = width / len(bars)

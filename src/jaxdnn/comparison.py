@@ -128,7 +128,7 @@ def _difference(kind: str, layer: str, name: str, ours: Any, theirs: Any) -> Dif
     same = (a == b) | (np.isnan(a) & np.isnan(b))  # infinities of one sign do not differ
     with np.errstate(invalid="ignore", over="ignore"):
         max_abs = float(np.max(np.where(same, 0, np.abs(a - b)), initial=0))
-        largest = float(np.max(np.abs(a), initial=0))
+        largest = float(np.max(np.abs(a), initial=0, where=~np.isnan(a)))
         lengths = np.linalg.norm(a) * np.linalg.norm(b)
         cosine = float(np.vdot(a, b) / lengths) if lengths else float(same.all())
     return Difference(

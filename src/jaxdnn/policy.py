@@ -19,8 +19,10 @@ class Policy:
     Attributes:
         params: the type that parameters are stored in.
         compute: the type that layers compute in. Layers whose lowering is marked ``float32`` (softmax,
-            normalisation sums, box decoding) compute in float32 all the same when this is a half type.
-            Convolutions and products of half types are accumulated in float32.
+            normalisation sums, arithmetic on arrays, box decoding) compute in float32 all the same when this is a
+            half type, and layers that only move values leave what these computed in float32. So do loops and
+            branches with what enters and leaves them. Convolutions and products of half types are accumulated in
+            float32.
         output: the type of the returned values.
         layers: other policies for some layers, as pairs of a pattern and a policy. A pattern is a layer's name,
             in which ``*``, ``?`` and ``[…]`` stand for letters as in file names. Of the patterns that match a

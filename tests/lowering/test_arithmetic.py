@@ -36,6 +36,10 @@ REFERENCES = {
     "ndtri": special.ndtri,
     "bessel_i0e": special.i0e,
     "bessel_i1e": special.i1e,
+    "bessel_i0": special.i0,
+    "bessel_i1": special.i1,
+    "spence": special.spence,
+    "expint": special.expi,
 }
 DOMAINS = {
     **dict.fromkeys(("sqrt", "rsqrt", "log", "log1p", "lgamma", "digamma", "reciprocal"), (0.1, 4)),
@@ -43,6 +47,7 @@ DOMAINS = {
     "acosh": (1.1, 4),
     "erfinv": (-0.9, 0.9),
     "ndtri": (0.05, 0.95),
+    **dict.fromkeys(("spence", "expint"), (0.1, 4)),
 }
 
 
@@ -179,6 +184,12 @@ def test_what_zeros_mean():
         np.testing.assert_array_equal(run(Binary(function=function), zeros[:2], others[:2]), [0, 0])
 
 
+def test_infinite_quotients_are_rounded_down_too():
+    a, b = np.float32([1, -1, np.inf, 0, 1, -1]), np.float32([0, 0, 2, 0, np.inf, np.inf])
+    want = np.float32([np.inf, -np.inf, np.inf, np.nan, 0, 0])
+    np.testing.assert_array_equal(run(Binary(function="floor_divide"), a, b), want)
+
+
 def test_logic_and_bits():
     a, b = np.array([True, True, False, False]), np.array([True, False, True, False])
     for function, want in {"and": a & b, "or": a | b, "xor": a ^ b}.items():
@@ -242,13 +253,13 @@ def test_cast_rounds_to_half_types():
 @given(
     hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=4), elements=floats),
     st.integers(0, 5),
-    st.sampled_from(("sum", "product")),
+    st.sampled_from(("sum", "product", "log_sum_exp")),
     st.booleans(),
     st.booleans(),
 )
 def test_accumulate(x, axis, operation, exclusive, reverse):
     axis %= x.ndim
-    joined = np.sum if operation == "sum" else np.prod
+    joined = {"sum": np.sum, "product": np.prod, "log_sum_exp": special.logsumexp}[operation]
     rows = np.moveaxis(x.astype(np.float64), axis, 0)
     want = []
     for i in range(len(rows)):
@@ -265,3 +276,22 @@ def test_einsum():
     layer = Einsum(equation="...ij,jk->...ik")
     assert_close(run(layer, a, b), a @ b)
     assert Einsum(equation="bij,jk->bik").flops((a.shape, b.shape), ((2, 3, 5),)) == 2 * 2 * 3 * 4 * 5
+
+
+def test_einsum_with_an_output_along_diagonals():
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 3, 1, 4), (3, 1, 4, 5)))
+    got = run(Einsum(equation="ab...,b...c->ac...ac"), a, b)
+    plain = np.einsum("ab...,b...c->ac...", a, b)
+    want = np.zeros((*plain.shape, 2, 5), np.float32)
+    for place in np.ndindex(2, 5):
+        want[(*place, ..., *place)] = plain[place]
+    assert_close(got, want)
+    cube = run(Einsum(equation="i->iii"), a[0, 0, 0])
+    np.testing.assert_array_equal(cube[range(4), range(4), range(4)], a[0, 0, 0])
+    assert np.count_nonzero(cube) == 4
+
+
+def test_einsum_of_an_index_without_a_size():
+    with pytest.raises(ShapeError, match="the output has the index 'k', no input has"):
+        run(Einsum(equation="ij->ikk"), np.zeros((2, 3), np.float32))

@@ -96,6 +96,14 @@ def test_argmax_without_keepdims():
     np.testing.assert_array_equal(run(ArgMax(axis=-1, keepdims=False), x), [1, 0])
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_no_number_is_never_the_largest(sign):
+    nan = np.nan
+    x = sign * np.float32([[1, nan, 2], [nan, 1, 3], [nan, nan, nan], [2, nan, 1]])
+    got = run(ArgMax(axis=1, keepdims=False, smallest=sign < 0), x)
+    np.testing.assert_array_equal(got, [2, 2, 0, 0])
+
+
 def test_errors():
     x = np.zeros((2, 3), np.float32)
     with pytest.raises(ShapeError, match="top_k 4 is more than the 3 elements to choose from"):

@@ -308,6 +308,14 @@ def test_the_border_goes_on_where_there_is_no_extrapolation():
     )
 
 
+def test_a_position_on_the_edge_is_inside():
+    """The fourth position is -0.3 * 4 + 3 * 0.4, whose two roundings cancel."""
+    image, box = random(1, 1, 5, 3), np.float32([[-0.3, 0, 0.5, 1]])
+    got = run(CropAndResize(size=(9, 3), extrapolation=7.0), image, box, np.int32([0]))
+    np.testing.assert_array_equal(got[0, 0, :3], 7)
+    assert_close(got[0, 0, 3], image[0, 0, 0])
+
+
 def test_a_crop_is_the_same_in_whatever_program():
     """The last column of this box lies within a rounding of a whole position, where pooling computes it anew."""
     boxes = np.float32([[0.3037326, 0.1957626, 0.4041268, 1.0], [0.40606034, 0.227734, 0.5031806, 1.0]])

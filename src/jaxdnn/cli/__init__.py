@@ -1,4 +1,4 @@
-"""The command line: ``jaxdnn inspect``, ``optimize``, ``run`` and ``text-graph``."""
+"""The command line: ``jaxdnn compare``, ``inspect``, ``optimize``, ``run`` and ``text-graph``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import jaxdnn
-from jaxdnn.cli import inspect, optimize, run, text_graph
+from jaxdnn.cli import compare, inspect, optimize, run, text_graph
 from jaxdnn.errors import JaxdnnError, JaxdnnWarning
 
 
@@ -43,6 +43,7 @@ def main() -> None:
     """Look into trained networks and run them on pictures."""
 
 
+main.add_command(compare.compare)
 main.add_command(inspect.inspect)
 main.add_command(optimize.optimize)
 main.add_command(run.run)

@@ -1,12 +1,14 @@
-"""Arguments that both commands take, and the types that options are parsed to."""
+"""Arguments that several commands take, and the types that options are parsed to."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
+
+from jaxdnn.image import Resizing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +52,57 @@ def network_options(command: F) -> F:
         click.option(
             "--stage", "stages", metavar="NAME", multiple=True, help="Caffe: a stage of the NetState."
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def picture_options(command: F) -> F:
+    """Add the options that say how pictures become a network's input."""
+    for option in reversed(
+        (
+            click.option(
+                "--mean",
+                type=parse_numbers,
+                metavar="NUMBERS",
+                help="Subtracted from each pixel: one number, or one per channel as the network sees them. "
+                "[default: what the file states, or 0]",
+            ),
+            click.option(
+                "--scale",
+                type=parse_numbers,
+                metavar="NUMBERS",
+                help="Factor after the subtraction, like --mean. [default: what the file states, or 1]",
+            ),
+            click.option(
+                "--size",
+                type=parse_size,
+                metavar="SIZE",
+                help="Size of the input, 300 or 320x240. [default: the file's]",
+            ),
+            click.option(
+                "--swap-rb/--no-swap-rb",
+                default=None,
+                help="The network takes red, green, blue instead of blue, green, red. "
+                "[default: as Darknet's networks do]",
+            ),
+            click.option("--crop", "mode", flag_value="crop", help="Fill the input and cut off the ends."),
+            click.option(
+                "--letterbox", "mode", flag_value="letterbox", help="Keep the aspect ratio and add borders."
+            ),
+            click.option(
+                "--stretch",
+                "mode",
+                flag_value="stretch",
+                help="Change the aspect ratio. [default, unless the file states letterbox]",
+            ),
+            click.option(
+                "--resize",
+                "resizing",
+                type=click.Choice(get_args(Resizing)),
+                help="Whose way of resizing pictures. [default: darknet for Darknet's networks, otherwise opencv]",
+            ),
+        )
     ):
         command = option(command)
     return command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from jaxdnn.cli.console import print_json, status
 from jaxdnn.cli.feeding import Feeder
 from jaxdnn.cli.labels import read_labels
-from jaxdnn.cli.options import network_options, parse_numbers, parse_size
+from jaxdnn.cli.options import network_options, picture_options
 from jaxdnn.cli.reading import Reading, read_outputs
 from jaxdnn.cli.results import Result
 from jaxdnn.drawing import draw
@@ -32,41 +32,7 @@ Examples:
 @click.argument("model")
 @click.argument("weights")
 @click.argument("images", nargs=-1, required=True)
-@click.option(
-    "--mean",
-    type=parse_numbers,
-    metavar="NUMBERS",
-    help="Subtracted from each pixel: one number, or one per channel as the network sees them. "
-    "[default: what the file states, or 0]",
-)
-@click.option(
-    "--scale",
-    type=parse_numbers,
-    metavar="NUMBERS",
-    help="Factor after the subtraction, like --mean. [default: what the file states, or 1]",
-)
-@click.option(
-    "--size", type=parse_size, metavar="SIZE", help="Size of the input, 300 or 320x240. [default: the file's]"
-)
-@click.option(
-    "--swap-rb/--no-swap-rb",
-    default=None,
-    help="The network takes red, green, blue instead of blue, green, red. [default: as Darknet's networks do]",
-)
-@click.option("--crop", "mode", flag_value="crop", help="Fill the input and cut off the ends.")
-@click.option("--letterbox", "mode", flag_value="letterbox", help="Keep the aspect ratio and add borders.")
-@click.option(
-    "--stretch",
-    "mode",
-    flag_value="stretch",
-    help="Change the aspect ratio. [default, unless the file states letterbox]",
-)
-@click.option(
-    "--resize",
-    "resizing",
-    type=click.Choice(get_args(Resizing)),
-    help="Whose way of resizing pictures. [default: darknet for Darknet's networks, otherwise opencv]",
-)
+@picture_options
 @click.option(
     "--labels", metavar="FILE", help="File of class names: one per line from class 0 on, or a label map."
 )
