@@ -46,4 +46,4 @@ class Parameter(Layer):
 def held_bytes(array: np.ndarray) -> int:
     """Return the memory that an array takes; one that repeats its elements with strides of zero takes little."""
     sizes = (size for size, stride in zip(array.shape, array.strides, strict=True) if stride)
-    return array.itemsize * math.prod(sizes)
+    return int(array.itemsize * math.prod(sizes))

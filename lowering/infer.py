@@ -170,7 +170,7 @@ def _expected(node: Node, inputs: tuple[Shape, ...], stored: Mapping[str, Shape]
     """Return the shape of each of a node's parameters; those of a custom layer are as stored or stated."""
     expected = node.layer.param_shapes(*inputs)
     if isinstance(node.layer, Custom):
-        return {slot: stored[r] for slot, r in node.params.items() if r in stored} | expected
+        return {**{slot: stored[r] for slot, r in node.params.items() if r in stored}, **expected}
     assert expected.keys() == node.params.keys(), f"{node}: slots {sorted(expected)}"
     return expected
 

@@ -83,7 +83,8 @@ class Policy:
         pairs = [part.partition("=") for part in policy.split(",")]
         if all(sign and name in ("params", "compute", "output") for name, sign, _ in pairs):
             types = {name: value for name, _, value in pairs}
-            return cls(*(types.get(name, "float32") for name in ("params", "compute", "output")))
+            params, compute, output = (types.get(name, "float32") for name in ("params", "compute", "output"))
+            return cls(params, compute, output)
         raise InputError(
             f"policy {policy!r} is not a type ({', '.join(_FLOATS)}), mixed_<type>, "
             "or params=<type>,compute=<type>,output=<type>"

@@ -70,7 +70,7 @@ def fold_constants(model: Model, constants: Constants) -> Model:
 def _worth_folding(graph: Graph, known: Mapping[str, np.ndarray]) -> set[str]:
     """Return the known values that are small, or no larger than the constants that they are computed from."""
     sources: dict[str, Mapping[str, int]] = {}
-    small = set()
+    small: set[str] = set()
     for node in graph.nodes:
         if isinstance(node.layer, Const):
             sources[node.outputs[0]] = {node.outputs[0]: held_bytes(node.layer.value)}
