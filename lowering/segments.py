@@ -86,7 +86,8 @@ def count_values(layer: CountValues, weights: Weights, x: jax.Array, *given: jax
         raise ShapeError(f"weights {dims(each[0].shape)} do not fit {dims(x.shape)}")
     rows = x.shape[0] if layer.rows and x.ndim == 2 else 1
     flat = x.astype(jnp.int32).reshape(rows, -1)
-    added = each[0].reshape(flat.shape) if each else jnp.ones(flat.shape, given[0].dtype if given else jnp.int32)
+    dtype = given[0].dtype if given else jnp.int32
+    added = each[0].reshape(flat.shape) if each else jnp.ones(flat.shape, dtype)
     flat = jnp.where(flat < 0, layer.size, flat)
     row = jnp.arange(rows, dtype=jnp.int32).reshape(-1, 1)
     y = jnp.zeros((rows, layer.size), added.dtype).at[row, flat]

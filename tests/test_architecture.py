@@ -25,16 +25,32 @@ MAY_IMPORT = {
     "feeds": ("errors", "ir", "lowering"),
     "finite": ("layers", "lowering", "net"),
     "comparison": ("chart", "errors", "lowering", "net", "tables"),
-    "net": ("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
+    "net": (
+        *("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
+        *("new_layer", "surgery", "artifact"),
+    ),
+    "artifact": (
+        *("errors", "layers", "ir", "lowering", "policy", "feeds", "initialize", "net"),
+        "importers",  # only exporting, for files that are written whole or not at all
+    ),
     "loader": ("errors", "importers", "ir", "lowering", "net", "passes", "policy"),
     "optimize": ("errors", "ir", "lowering", "net", "passes"),
+    "calibration": ("errors", "net"),
+    "quantization": ("comparison", "ir", "layers", "net", "tables"),
+    "quantize": (
+        *("calibration", "errors", "initialize", "ir", "layers", "net", "optimize", "passes", "quantization"),
+    ),
+    "new_layer": ("errors", "initialize", "ir", "layers", "lowering", "passes"),
+    "surgery": ("errors", "ir", "layers", "lowering", "net", "new_layer", "passes", "policy"),
+    "freezing": ("errors", "ir"),
+    "flax": ("freezing", "initialize", "net"),
     "detection": ("errors", "layers", "lowering"),
     "image": ("errors",),
     "drawing": (),
     "chart": ("drawing",),
     "cli": (
         *("errors", "layers", "importers", "image", "drawing", "detection", "loader", "net", "summary"),
-        *("optimize", "passes"),
+        *("comparison", "optimize", "passes"),
     ),
 }
 """By part of the package, the other parts that it may import."""
@@ -54,8 +70,16 @@ LIBRARIES = {
     "finite": ("numpy",),
     "comparison": ("numpy", "PIL"),
     "net": ("numpy", "jax"),
+    "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
     "loader": ("jax",),
     "optimize": ("numpy",),
+    "calibration": ("numpy",),
+    "quantization": ("numpy", "jax"),
+    "quantize": ("numpy", "jax"),
+    "new_layer": ("numpy", "jax"),
+    "surgery": ("jax",),
+    "freezing": ("jax",),
+    "flax": ("jax", "flax"),
     "detection": ("numpy", "jax"),
     "image": ("numpy", "PIL"),
     "drawing": ("numpy", "PIL"),
@@ -64,7 +88,7 @@ LIBRARIES = {
 }
 """By part of the package, what it may import from outside, besides the standard library."""
 
-SHARED_BY_IMPORTERS = ("builder", "files", "textproto", "wire")
+SHARED_BY_IMPORTERS = ("builder", "files", "prototokens", "textproto", "wire")
 
 FOLDERS = {
     "jaxdnn": Path(jaxdnn.__file__).parent,

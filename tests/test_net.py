@@ -124,6 +124,12 @@ def test_vmap_and_jit(net):
     close(got, np.maximum(MEANS, 0))
 
 
+def test_params_that_are_first_read_inside_of_jit_are_no_tracers_of_it(net):
+    inside = jax.jit(lambda x: net.apply(net.params, x)["out"])(X)
+    close(net(X)["out"], inside)
+    assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(net.params))
+
+
 def test_a_net_is_a_pytree_of_its_parameters(net):
     assert [leaf.shape for leaf in jax.tree.leaves(net)] == [(3, 3, 4, 4)]
     doubled = jax.tree.map(lambda leaf: 2 * leaf, net)

@@ -9,6 +9,7 @@ import jaxdnn
 
 def test_exported_names():
     assert sorted(jaxdnn.__all__) == [
+        "Artifact",
         "Comparison",
         "CustomLayer",
         "Detections",
@@ -23,15 +24,20 @@ def test_exported_names():
         "Padded",
         "ParseError",
         "Policy",
+        "Quantization",
         "ShapeError",
         "Spec",
         "UnsupportedLayerError",
         "WeightsError",
         "compare",
         "detections",
+        "join",
         "load",
+        "load_artifact",
         "optimize",
+        "quantize",
         "register_layer",
+        "trainable",
         "unregister_layer",
     ]
     assert all(hasattr(jaxdnn, name) for name in jaxdnn.__all__)

@@ -1,5 +1,6 @@
 """Trained Caffe, Darknet and TensorFlow networks as JAX functions."""
 
+from jaxdnn.artifact.loading import Artifact, load_artifact
 from jaxdnn.comparison import Comparison, compare
 from jaxdnn.detection import Detections, detections
 from jaxdnn.errors import (
@@ -15,16 +16,21 @@ from jaxdnn.errors import (
     WeightsError,
 )
 from jaxdnn.finite import NonFinite
+from jaxdnn.freezing import trainable
 from jaxdnn.loader import load
 from jaxdnn.lowering import Padded, Spec
 from jaxdnn.lowering.custom import CustomLayer, register_layer, unregister_layer
 from jaxdnn.net import Net
 from jaxdnn.optimize import optimize
 from jaxdnn.policy import Policy
+from jaxdnn.quantization import Quantization
+from jaxdnn.quantize import quantize
+from jaxdnn.surgery import join
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Artifact",
     "Comparison",
     "CustomLayer",
     "Detections",
@@ -39,14 +45,19 @@ __all__ = [
     "Padded",
     "ParseError",
     "Policy",
+    "Quantization",
     "ShapeError",
     "Spec",
     "UnsupportedLayerError",
     "WeightsError",
     "compare",
     "detections",
+    "join",
     "load",
+    "load_artifact",
     "optimize",
+    "quantize",
     "register_layer",
+    "trainable",
     "unregister_layer",
 ]

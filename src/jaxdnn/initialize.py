@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import WeightsError, some
+from jaxdnn.errors import InputError, WeightsError, some
 from jaxdnn.ir import Initializer, split_reference
 from jaxdnn.layers.base import Shape
 from jaxdnn.lowering.infer import fits
@@ -56,7 +58,11 @@ def bind(
 
     Returns:
         the parameters by owner and slot, and the references of those that are missing.
+
+    Raises:
+        InputError: the key is no single typed key.
     """
+    require_key(key)
     random = None if key is None else np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
     params: dict[str, dict[str, np.ndarray]] = {}
     missing = []
@@ -65,8 +71,9 @@ def bind(
         initializer = initializers.get(reference)
         if slot in stored.get(owner, {}):
             array = stored[owner][slot]
-            assert fits(array.shape, shape)
-            array = array.reshape(shape)
+            if array.shape != shape:
+                assert fits(array.shape, shape)
+                array = array.reshape(shape)
         elif initializer is not None and initializer.deterministic:
             array = initialize(initializer, shape, None)
         elif random is not None:
@@ -77,6 +84,18 @@ def bind(
             continue
         params.setdefault(owner, {})[slot] = array
     return params, missing
+
+
+def require_key(key: Any) -> None:
+    """Raise an InputError unless this is one typed key, or None."""
+    if key is None or (_is_key(key) and key.shape == ()):
+        return
+    got = f"an array {key.dtype}{list(key.shape)}" if isinstance(key, jax.Array | np.ndarray) else repr(key)
+    raise InputError(f"key must be one typed key, jax.random.key(seed), got {got}")
+
+
+def _is_key(key: Any) -> bool:
+    return isinstance(key, jax.Array) and bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
 
 
 def require_complete(missing: list[str]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jaxdnn.errors import InputError, located
 from jaxdnn.feeds import as_feeds
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
-from jaxdnn.lowering import Inferred, Program, Spec, infer, infer_open
+from jaxdnn.lowering import Inferred, Program, Spec, common_specs, infer, infer_open
 from jaxdnn.lowering.guard import guarded
 from jaxdnn.lowering.infer import stored_shapes
 from jaxdnn.lowering.parts import compute, known_outside
@@ -24,18 +25,21 @@ from jaxdnn.lowering.program import CustomLayers
 from jaxdnn.policy import AnyPolicy, Policy
 
 if TYPE_CHECKING:
+    from jaxdnn.artifact.manifest import Manifest
     from jaxdnn.finite import NonFinite
+    from jaxdnn.new_layer import NewLayer, NewOptions
     from jaxdnn.summary import Summary
 
 
 @jax.tree_util.register_pytree_node_class
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Net:
     """A network that can be called, differentiated, and taken apart.
 
     ``net(x)`` is jitted and cached by shape; ``net.apply(params, inputs)`` is the pure function below it.
     A Net is a pytree whose leaves are its parameters, so it may be passed through ``jax.jit`` and
-    ``jax.tree.map``. Nothing changes it: :meth:`replace` makes another one.
+    ``jax.tree.map``. Nothing changes it: :meth:`replace` makes another one. Nets are equal if they compute the same
+    with equal parameters, so that a net may be a static argument of ``jax.jit`` too.
 
     Attributes:
         stored: the parameters as they were given, numpy or jax arrays.
@@ -46,7 +50,7 @@ class Net:
 
     stored: Params
     program: Program
-    source: Source = field(compare=False)
+    source: Source
     missing: tuple[str, ...] = ()
 
     @cached_property
@@ -54,7 +58,9 @@ class Net:
         """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``."""
         leaves, structure = jax.tree.flatten({owner: dict(slots) for owner, slots in self.stored.items()})
         if any(isinstance(leaf, np.ndarray) for leaf in leaves):
-            leaves = jax.device_put(leaves)
+            # While jax traces, the arrays would be tracers of that trace, and this property outlives it.
+            with jax.ensure_compile_time_eval():
+                leaves = jax.device_put(leaves)
         params: dict[str, dict[str, Any]] = jax.tree.unflatten(structure, leaves)
         return params
 
@@ -131,11 +137,16 @@ class Net:
         return infer(self.program, _stated_inputs(self.graph), stored_shapes(self.stored))
 
     @cached_property
-    def _specs(self) -> dict[str, Spec]:
-        """What is known of each value before the first call."""
+    def trials(self) -> tuple[Inferred, ...]:
+        """What is inferred: once, or for two sizes in the places of those that inputs leave open."""
         if self.program.static_inputs or _has_open_inputs(self.graph):
             return infer_open(self.program, self.inputs, stored_shapes(self.stored))
-        return self.inferred.values
+        return (self.inferred,)
+
+    @cached_property
+    def specs(self) -> dict[str, Spec]:
+        """What is known of each value before the first call."""
+        return common_specs(self.trials)
 
     @property
     def inputs(self) -> dict[str, Spec]:
@@ -146,7 +157,7 @@ class Net:
     def outputs(self) -> dict[str, Spec]:
         """Name, shape and dtype of each output, as far as the input sizes that the file states tell."""
         unknown = Spec(None, "?")
-        return {name: self._specs.get(self.graph.resolve(name), unknown) for name in self.graph.outputs}
+        return {name: self.specs.get(self.graph.resolve(name), unknown) for name in self.graph.outputs}
 
     def __call__(
         self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any
@@ -181,11 +192,14 @@ class Net:
             x, inputs: as for a call.
 
         Returns:
-            arrays by value name, the inputs too, in the order of computation, trimmed as a call trims them.
+            arrays by value name, the inputs too, in the order of computation, trimmed as a call trims them, in the
+            types that they are computed in.
         """
         feeds = self._feeds(x, inputs)
-        names = [n for n in self.graph.computable(feeds) if self.graph.resolve(n) == n]
-        return self(feeds, outputs=names)
+        require_complete(list(self.missing))
+        names = tuple(n for n in self.graph.computable(feeds) if self.graph.resolve(n) == n)
+        program, params = self.program, self.params
+        return guarded(program, lambda: compute(program, params, feeds, names, as_computed=True))
 
     def check_finite(self, x: Any = None, /, **inputs: Any) -> NonFinite | None:
         """Return the first layer that yields NaN or infinity, None if every value is finite.
@@ -230,11 +244,72 @@ class Net:
             net = replace(net, stored=params, missing=())
         return net
 
+    def subnet(
+        self, inputs: str | Iterable[str] | None = None, outputs: str | Iterable[str] | None = None
+    ) -> Net:
+        """Return the part that computes ``outputs`` from ``inputs``, see :func:`jaxdnn.surgery.subnet`."""
+        from jaxdnn import surgery
+
+        return surgery.subnet(self, inputs, outputs)
+
+    def with_layer(self, name: str, layer: NewLayer, **options: Unpack[NewOptions]) -> Net:
+        """Return a net in which a layer is replaced, see :func:`jaxdnn.surgery.with_layer`."""
+        from jaxdnn import surgery
+
+        return surgery.with_layer(self, name, layer, **options)
+
+    def insert(self, name: str, layer: NewLayer, *, after: str, **options: Unpack[NewOptions]) -> Net:
+        """Return a net with one more layer behind a value, see :func:`jaxdnn.surgery.insert`."""
+        from jaxdnn import surgery
+
+        return surgery.insert(self, name, layer, after=after, **options)
+
+    def without(self, name: str) -> Net:
+        """Return a net that lacks a layer, see :func:`jaxdnn.surgery.without`."""
+        from jaxdnn import surgery
+
+        return surgery.without(self, name)
+
+    def rename(self, names: Mapping[str, str]) -> Net:
+        """Return a net with other names by old name, see :func:`jaxdnn.surgery.rename`."""
+        from jaxdnn import surgery
+
+        return surgery.rename(self, names)
+
+    def export(self, path: str | os.PathLike[str], **options: Any) -> Manifest:
+        """Write one file for :func:`jaxdnn.load_artifact`, see :func:`jaxdnn.artifact.exporting.export`."""
+        from jaxdnn.artifact.exporting import export
+
+        return export(self, path, **options)
+
+    def to_stablehlo(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> str:
+        """Return what XLA is given, for inputs of the stated sizes or those of ``shapes``, by name."""
+        from jaxdnn.artifact.texts import to_stablehlo
+
+        return to_stablehlo(self, shapes)
+
+    def to_hlo(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> str:
+        """Return what XLA compiles for this machine: fused, with layers' names in its metadata."""
+        from jaxdnn.artifact.texts import to_hlo
+
+        return to_hlo(self, shapes)
+
     def summary(self) -> Summary:
         """Return a table of the layers with shapes, parameters, FLOPs and bytes; print it to see it."""
         from jaxdnn.summary import Summary
 
         return Summary.of(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Net) or (self.program, self.missing) != (other.program, other.missing):
+            return False
+        if stored_shapes(self.stored) != stored_shapes(other.stored):
+            return False
+        pairs = zip(jax.tree.leaves(self.params), jax.tree.leaves(other.params), strict=True)
+        return all(a is b or (a.dtype == b.dtype and np.array_equal(a, b)) for a, b in pairs)
+
+    def __hash__(self) -> int:
+        return hash((self.program, self.missing))
 
     def __repr__(self) -> str:
         count = sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(self.stored))
@@ -256,9 +331,7 @@ class Net:
         return names
 
 
-def _lower(
-    graph: Graph, policy: AnyPolicy, custom_layers: CustomLayers | None, stored: Params
-) -> Program:
+def _lower(graph: Graph, policy: AnyPolicy, custom_layers: CustomLayers | None, stored: Params) -> Program:
     parsed = Policy.parse(policy)
     unmatched = parsed.unmatched(graph.layer_names)
     if unmatched:

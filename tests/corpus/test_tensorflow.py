@@ -59,7 +59,7 @@ class TestGraphs:
         removed = []
 
         def optimised(net):
-            small, report = jaxdnn.optimize(net)
+            small, _ = jaxdnn.optimize(net)
             removed.append(len(net.graph.nodes) - len(small.graph.nodes))
             return small
 

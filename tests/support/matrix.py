@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from jaxdnn.layers.activation import (
@@ -19,7 +17,6 @@ from jaxdnn.layers.activation import (
     Swish,
     Tanh,
 )
-from jaxdnn.layers.base import Layer
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.convolution import Conv, ConvTranspose
 from jaxdnn.layers.dense import Dense, MatMul
@@ -50,42 +47,12 @@ from jaxdnn.layers.shape import (
     Slice,
 )
 from jaxdnn.layers.yolo import YoloDecode
+from support.array_cases import ARRAY_CASES
+from support.case import BATCH, CHANNELS, SIZES, Case, image, noise
+from support.layer_cases import LAYER_CASES
 
-BATCH, CHANNELS = 2, 4
-SIZES = {1: (9,), 2: (8, 6), 3: (4, 6, 5)}
 ROIS = np.array([[0, 0, 0, 5, 3], [1, 1, 2, 4, 7], [0, 2, 2, 2, 2]], np.float32)
 WINDOW = np.array([[[[2, 4], [8, 22], [30, 40]]]], np.float32)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A feature, the layer that has it, and arrays to run it on.
-
-    Attributes:
-        feature: what the table calls it.
-        layer: with the attributes that make the feature.
-        inputs: arrays.
-        outputs: how many the layer has.
-        weights: arrays by slot; drawn where the layer has others.
-        tested: the test module that compares it with an independent reference.
-    """
-
-    feature: str
-    layer: Layer
-    inputs: tuple[np.ndarray, ...]
-    tested: str
-    outputs: int = 1
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    """Return standard normal numbers."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def image(rank: int = 2) -> np.ndarray:
-    """Return a batch with this many spatial axes."""
-    return noise(BATCH, CHANNELS, *SIZES[rank])
 
 
 def _spatial() -> list[Case]:
@@ -119,6 +86,7 @@ def _spatial() -> list[Case]:
                     MaxUnpool(size=SIZES[rank]),
                     (noise(BATCH, CHANNELS, *pooled), mask),
                     "pooling",
+                    indices=(1,),
                 ),
             ]
     return cases
@@ -145,7 +113,11 @@ def _shapes() -> list[Case]:
         Case(
             "CropAndResize",
             CropAndResize(size=(3, 3)),
-            (x, np.array([[0, 0, 1, 1], [0.1, 0.2, 0.9, 0.8]], np.float32), np.array([0, 1], np.int32)),
+            (
+                x,
+                np.array([[0.05, 0.1, 0.92, 0.83], [0.11, 0.23, 0.88, 0.79]], np.float32),
+                np.array([0, 1], np.int32),
+            ),
             "resize",
         ),
         Case("Const", Const(value=np.arange(6, dtype=np.float32).reshape(2, 3)), (), "constant"),
@@ -216,8 +188,8 @@ def _detection() -> list[Case]:
             "detection",
         ),
         Case("Region", YoloDecode(anchors=((1.0, 2.0),), classes=3), (noise(1, 8, 3, 4),), "yolo"),
-        Case("ROIPooling", RoiPool(output=(2, 2)), (image(), ROIS), "roi"),
-        Case("PSROIPooling", PsRoiPool(channels=1, groups=2), (image(), ROIS), "roi"),
+        Case("ROIPooling", RoiPool(output=(2, 2)), (image(), ROIS), "roi", indices=(1,)),
+        Case("PSROIPooling", PsRoiPool(channels=1, groups=2), (image(), ROIS), "roi", indices=(1,)),
     ]
 
 
@@ -236,4 +208,12 @@ def _sequences_and_flow() -> list[Case]:
     ]
 
 
-CASES = [*_spatial(), *_shapes(), *_arithmetic(), *_detection(), *_sequences_and_flow()]
+CASES = [
+    *_spatial(),
+    *_shapes(),
+    *_arithmetic(),
+    *_detection(),
+    *_sequences_and_flow(),
+    *LAYER_CASES,
+    *ARRAY_CASES,
+]

@@ -179,9 +179,9 @@ class Graph:
         return "\n".join([*lines, *(f"  {node}" for node in self.nodes)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Source:
-    """Where a model came from. Compared by identity, so that a net may be a static argument of ``jax.jit``.
+    """Where a model came from. The same files make equal sources, so that nets of the same files share a compilation.
 
     Attributes:
         format: ``caffe``, ``darknet``, ``tensorflow`` or ``onnx``.
@@ -191,7 +191,7 @@ class Source:
 
     format: str
     files: tuple[str, ...] = ()
-    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    preprocessing: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
