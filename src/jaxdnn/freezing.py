@@ -15,7 +15,10 @@ STATISTICS = ("mean", "variance")
 
 
 def trainable(params: Params, *patterns: str) -> dict[str, dict[str, bool]]:
-    """Return a mask of the parameters that an optimiser is to change, for ``optax.masked`` or ``optax.partition``.
+    """Return a mask of the parameters that an optimiser is to change.
+
+    ``optax.partition({True: optax.adam(1e-3), False: optax.set_to_zero()}, mask)`` changes those alone.
+    (``optax.masked`` passes on the gradients of the others, which would then change too.)
 
     A batch norm computes with the stored statistics, as in inference: its mean and variance are parameters like
     others, and the mask is false for them, as it is for parameters that are no floating-point numbers.
