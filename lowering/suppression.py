@@ -55,7 +55,9 @@ def _keep(boxes: jax.Array, scores: jax.Array, layer: NonMaxSuppression) -> Kept
     empty = (jnp.zeros(layer.count, jnp.int32), jnp.zeros(layer.count, scores.dtype), jnp.int32(0))
     _, indices, kept, count = lax.while_loop(going, step, (left, *empty))
     if layer.sigma == 0:  # the loop has no gradient, the scores themselves have
-        kept = jnp.where(jnp.arange(layer.count, dtype=jnp.int32) < count, scores[indices], jnp.zeros_like(kept))
+        kept = jnp.where(
+            jnp.arange(layer.count, dtype=jnp.int32) < count, scores[indices], jnp.zeros_like(kept)
+        )
     return indices, kept, count
 
 

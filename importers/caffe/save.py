@@ -56,7 +56,9 @@ def _arrays(node: Node, params: Mapping[str, Mapping[str, Any]]) -> list[np.ndar
         owner, slot = split_reference(reference)
         array = np.asarray(params[owner][slot])
         if array.dtype.kind in "iu":
-            raise InputError(f"{slot} of {owner!r} is {array.dtype}: a caffemodel cannot hold a quantised net")
+            raise InputError(
+                f"{slot} of {owner!r} is {array.dtype}: a caffemodel cannot hold a quantised net"
+            )
         arrays.append(array.astype(np.float32))
     if isinstance(node.layer, BatchNorm) and list(node.params) == ["mean", "variance"]:
         arrays.append(np.ones(1, np.float32))  # the factor that stored statistics are divided by

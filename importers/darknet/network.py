@@ -62,7 +62,9 @@ def _check(sections: list[Section], custom: Container[str]) -> tuple[Section, li
     if not sections or sections[0].name not in ("net", "network"):
         line = sections[0].line if sections else None
         raise ParseError("not a cfg of a network: its first section must be [net]", line=line)
-    unknown = [section for section in sections[1:] if section.name not in RULES and section.name not in custom]
+    unknown = [
+        section for section in sections[1:] if section.name not in RULES and section.name not in custom
+    ]
     if unknown:
         listed = ", ".join(f"[{section.name}] in line {section.line}" for section in unknown[:12])
         more = f" and {len(unknown) - 12} more" if len(unknown) > 12 else ""

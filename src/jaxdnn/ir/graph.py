@@ -155,10 +155,7 @@ class Graph:
         if outputs and known.issuperset(outputs.values()):
             return self.outputs
         consumed = {
-            name
-            for node in self.nodes
-            if node.outputs and node.outputs[0] in known
-            for name in node.inputs
+            name for node in self.nodes if node.outputs and node.outputs[0] in known for name in node.inputs
         }
         stated = tuple(name for name, value in outputs.items() if value in known)
         covered = {outputs[name] for name in stated}
