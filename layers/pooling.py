@@ -148,7 +148,7 @@ class Pool(Layer):
             if self.rounding == "ceil_clip" and any(before + after) and (count - 1) * s >= size + b:
                 count -= 1
             counts.append(count)
-        if min(counts, default=1) < 1:
+        if any(count < 1 for count in counts):
             raise ShapeError(f"the kernel {dims(kernel)} is larger than the padded input {dims(padded)}")
         return tuple(map(Window, spatial, kernel, stride, before, after, counts))
 

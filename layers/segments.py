@@ -41,7 +41,8 @@ class CountValues(Layer):
     Inputs: x, integers; optionally weights of the same shape, or an empty array for none. Numbers outside the
     result are left out.
 
-    Output: (size,), or (rows, size) for x of two axes if ``rows``; int32, or the type of the weights.
+    Output: (size,), or (rows, size) for x of two axes if ``rows``, in the type of the weights, also of an empty array;
+    int32 without one.
 
     Attributes:
         size: see above.
