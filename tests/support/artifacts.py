@@ -63,3 +63,11 @@ def edit_json(member: str, change: Callable[[dict], object]) -> Callable[[dict[s
         found[member] = json.dumps(document).encode()
 
     return edit
+
+
+def assert_same(got, want) -> None:
+    """Check names, shapes, types and every bit of outputs."""
+    assert list(got) == list(want)
+    for name, array in want.items():
+        assert (got[name].shape, got[name].dtype) == (array.shape, array.dtype)
+        np.testing.assert_array_equal(np.asarray(got[name]), np.asarray(array), name)
