@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What is linked here is what is installed: mypy cannot follow an editable install of mapped packages.
 TREE := build/tree/jaxdnn
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test test-long lint types clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,9 @@ demo: $(VENV)/.base
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto
+
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m long
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -106,7 +106,7 @@ def test_what_does_not_say_yes_has_a_reason(page):
     assert sorted(explained) == sorted(unexplained)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.feature)
 def test_cells(case, page):
     assert measure(case) == cells_of(page[case.feature])

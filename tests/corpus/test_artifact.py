@@ -17,7 +17,7 @@ from support.shared import shared_folder
 MODELS = shared_folder()
 pytestmark = [
     pytest.mark.skipif(MODELS is None, reason="needs the shared networks: set JAXDNN_SHARED"),
-    pytest.mark.slow,
+    pytest.mark.long,
 ]
 
 CAFFE = json.loads((MODELS / "caffe-zoo/manifest.json").read_text())["nets"] if MODELS else {}

@@ -24,7 +24,7 @@ VALUES = {"mixed_float16": 0.01, "mixed_bfloat16": 0.06}
 """The largest difference of outputs that are no objects, relative to the largest of them."""
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(MODELS is None, reason="needs the shared networks: set JAXDNN_SHARED"),
 ]
 

@@ -19,7 +19,7 @@ LIMITS = {False: (0.7, 0.15), True: (0.9, 0.07)}
 """Least intersection over union and largest difference of scores, by whether only weights are quantised."""
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(MODELS is None, reason="needs the shared networks: set JAXDNN_SHARED"),
     pytest.mark.parametrize("weights_only", [False, True]),
 ]

@@ -16,7 +16,7 @@ MANIFEST = json.loads((MODELS / "manifest.json").read_text()) if MODELS else {}
 TRAINED = sorted(name for name, entry in MANIFEST.items() if "ref" in entry)
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(MODELS is None, reason="needs the shared networks: set JAXDNN_SHARED"),
 ]
 
