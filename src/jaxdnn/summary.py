@@ -161,7 +161,8 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts, lists and numbers, for JSON."""
         totals = {"parameters": self.parameters, "flops": self.flops, "bytes": self.bytes}
-        return {**asdict(self), "totals": totals}
+        lists = {name: list(getattr(self, name)) for name in ("host_layers", "notes")}
+        return {**asdict(self), **lists, "totals": totals}
 
     def __str__(self) -> str:
         lines = table(HEADERS, (row.cells() for row in self.rows), numeric=NUMERIC)
