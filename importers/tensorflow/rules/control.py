@@ -8,20 +8,17 @@ import numpy as np
 
 from jaxdnn.errors import GraphError
 from jaxdnn.importers.tensorflow.branches import MERGED
-from jaxdnn.importers.tensorflow.builder import Part, TensorFlowBuilder
+from jaxdnn.importers.tensorflow.builder import TensorFlowBuilder
 from jaxdnn.importers.tensorflow.graphdef import FunctionDef
 from jaxdnn.importers.tensorflow.order import Reference, data_inputs
 from jaxdnn.importers.tensorflow.registry import NodeSource, rules
 from jaxdnn.importers.tensorflow.scope import call
-from jaxdnn.ir import Graph
 from jaxdnn.layers.arithmetic import Cast
-from jaxdnn.layers.base import Shape
-from jaxdnn.layers.control import Branch, Control, While
+from jaxdnn.layers.control import Branch, While
 from jaxdnn.layers.shape import Gather
 from jaxdnn.layers.tensor import Squeeze
 
 Values = tuple[str, ...]
-Make = Callable[[tuple[Graph, ...], tuple[tuple[str, Shape], ...]], Control]
 
 
 @rules("If", "StatelessIf", inputs=(1, None))
@@ -66,8 +63,7 @@ def while_(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
         b.part(f"{node.name}/body", len(variables), calling(body, variables, len(inputs))),
     )
     first = tuple(inputs[index] for index in variables)
-    results = _emit(
-        b,
+    results = b.control(
         node,
         lambda graphs, weights: While(condition=graphs[0], body=graphs[1], weights=weights),
         first,
@@ -101,18 +97,7 @@ def _branch(
         b.part(f"{node.name}/{number}", 0, lambda _, name=name: call(b, name, arguments, node.name))  # type: ignore[misc]
         for number, name in enumerate(functions)
     )
-    return _emit(b, node, lambda graphs, weights: Branch(branches=graphs, weights=weights), (index,), parts)
-
-
-def _emit(
-    b: TensorFlowBuilder, node: NodeSource, make: Make, inputs: Values, parts: tuple[Part, ...]
-) -> Values:
-    captured = tuple(dict.fromkeys(value for part in parts for value in part.captured))
-    references = dict.fromkeys(reference for part in parts for reference in part.params)
-    weights = tuple((reference, b.stored_shape(reference)) for reference in references)
-    layer = make(tuple(part.graph(captured) for part in parts), weights)
-    params = {reference: reference for reference in references}
-    return b.emit(node, layer, (*inputs, *captured), params, outputs=len(parts[-1].results))
+    return b.control(node, lambda graphs, weights: Branch(branches=graphs, weights=weights), (index,), parts)
 
 
 def _passed_on(body: FunctionDef | None) -> set[int]:
