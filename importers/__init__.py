@@ -10,7 +10,7 @@ from jaxdnn.importers.files import file_of, kind_of, read_head
 from jaxdnn.ir import Model
 from jaxdnn.layers.custom import CustomTypes
 
-FORMATS = ("caffe", "darknet", "tensorflow")
+FORMATS = ("caffe", "darknet", "tensorflow", "onnx")
 COMPATIBLE = (None, "opencv")
 
 _SECTION = re.compile(rb"(\xef\xbb\xbf)?(\s|[#;][^\n]*\n)*\[[A-Za-z_ \t]+\]")
@@ -19,6 +19,8 @@ _GRAPHDEF_TEXT = re.compile(rb"(\xef\xbb\xbf)?(\s|#[^\n]*\n)*(node|library|versi
 _GRAPHDEF = re.compile(rb"[\x0a\x12][\x80-\xff]*[\x00-\x7f][\x0a\x12]|\x08\x01\x12")
 """A binary GraphDef begins with a message that begins with a string: a node and its name. What holds one begins with
 a version or with other messages; a caffemodel with the characters of a name."""
+_ONNX = re.compile(rb"\x08[\x02-\x20][\x12\x1a\x22\x28\x32\x3a\x42]")
+"""A ModelProto begins with the version of its format, at least 2, and goes on with any other of its fields."""
 
 
 def load_model(
@@ -41,8 +43,8 @@ def load_model(
         format: one of :data:`FORMATS`; by default found out.
         compat: one of :data:`COMPATIBLE`: whose numerics count where OpenCV's differ from the format's own.
         partial: whether Darknet's weights may end behind any layer.
-        inputs, outputs: for a TensorFlow graph the nodes that a call feeds and yields: nothing else of the graph
-            need be known. The others are read whole.
+        inputs, outputs: for a TensorFlow or ONNX graph the nodes that a call feeds and yields: nothing else of
+            the graph need be known. The others are read whole.
         stages, level: Caffe's NetState.
         custom: the layer types that functions of the user compute, known ones too.
 
@@ -73,6 +75,10 @@ def load_model(
         return tensorflow.load_model(
             _description_first(paths, heads), inputs=inputs, outputs=outputs, custom=custom
         )
+    if format == "onnx":
+        from jaxdnn.importers import onnx
+
+        return onnx.load_model(paths, inputs=inputs, outputs=outputs, custom=custom)
     raise InputError(f"format {format!r} is unknown; the formats are {', '.join(FORMATS)}")
 
 
@@ -82,6 +88,8 @@ def _sniff(heads: dict[str, bytes]) -> str:
         return "darknet"
     if any(_GRAPHDEF_TEXT.match(head) for head in texts):
         return "tensorflow"
+    if not texts and all(_ONNX.match(head) or path.endswith(".onnx") for path, head in heads.items()):
+        return "onnx"
     binary = not texts and all(_GRAPHDEF.match(head) for head in heads.values())
     return "tensorflow" if binary else "caffe"
 
