@@ -10,6 +10,7 @@ import jaxdnn
 def test_exported_names():
     assert sorted(jaxdnn.__all__) == [
         "Artifact",
+        "Cache",
         "Comparison",
         "CustomLayer",
         "Detections",
@@ -29,6 +30,7 @@ def test_exported_names():
         "Spec",
         "UnsupportedLayerError",
         "WeightsError",
+        "cache",
         "compare",
         "detections",
         "join",

@@ -1,6 +1,7 @@
 """Trained Caffe, Darknet and TensorFlow networks as JAX functions."""
 
 from jaxdnn.artifact.loading import Artifact, load_artifact
+from jaxdnn.cache import Cache, cache
 from jaxdnn.comparison import Comparison, compare
 from jaxdnn.detection import Detections, detections
 from jaxdnn.errors import (
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Artifact",
+    "Cache",
     "Comparison",
     "CustomLayer",
     "Detections",
@@ -50,6 +52,7 @@ __all__ = [
     "Spec",
     "UnsupportedLayerError",
     "WeightsError",
+    "cache",
     "compare",
     "detections",
     "join",

@@ -32,8 +32,7 @@ def quantize(
 
     Weights and what is multiplied by them become integers from -127 to 127, their products are added up in int32, and
     the sum is scaled to float32: see :class:`~jaxdnn.layers.quantized.Quantized`. The range of a weight is its largest
-    absolute value, that of an input its largest one over the calibration batches: detectors keep more of their faint
-    objects with it than with shorter ranges of a smaller mean squared error.
+    absolute value, that of an input its largest one over the calibration batches.
 
     Batch norms are folded into the weights before them first; ``jaxdnn.optimize`` finds more of them in some nets. All
     other layers go on as they are, in the net's policy, as do those in the bodies of loops and branches, those whose
@@ -46,7 +45,8 @@ def quantize(
         per_channel: whether each output channel has a range of its own, not only each weight.
         weights_only: whether to compute with floating numbers, from weights that only lie in memory as integers:
             see :class:`~jaxdnn.layers.quantized.QuantizedWeight`. Batches then serve the report alone.
-        skip: layers that stay as they are, by name; ``*``, ``?`` and ``[…]`` stand for letters as in file names.
+        skip: layers that stay as they are, by name; ``*``, ``?`` and ``[…]`` stand for letters as in file names. Small
+            networks lose most in their first layers, which hold few weights; the report shows where.
 
     Returns:
         the new net, whose values keep their names, and what became of each layer.
