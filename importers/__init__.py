@@ -88,7 +88,9 @@ def _sniff(heads: dict[str, bytes]) -> str:
         return "darknet"
     if any(_GRAPHDEF_TEXT.match(head) for head in texts):
         return "tensorflow"
-    if not texts and all(_ONNX.match(head) or path.endswith(".onnx") for path, head in heads.items()):
+    if all(
+        path.endswith(".onnx") or (head not in texts and _ONNX.match(head)) for path, head in heads.items()
+    ):
         return "onnx"
     binary = not texts and all(_GRAPHDEF.match(head) for head in heads.values())
     return "tensorflow" if binary else "caffe"

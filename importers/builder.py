@@ -39,13 +39,14 @@ class Builder:
         dtype: str = "float32",
         default: float | None = None,
         fallback: np.ndarray | None = None,
+        sequence: bool = False,
     ) -> str:
         """Add an input of the graph, see :class:`~jaxdnn.ir.Value`, and return its value name."""
         if name in self._value_names:
             raise GraphError(f"input {name!r} is declared twice")
         self._value_names.add(name)
         optional = default is not None or fallback is not None
-        self._inputs.append(Value(name, shape, dtype, optional, default, fallback))
+        self._inputs.append(Value(name, shape, dtype, optional, default, fallback, sequence))
         return name
 
     def add(

@@ -157,10 +157,15 @@ class TensorBuilder(Builder):
         array = self._constants.get(value)
         if array is None or array.dtype.kind != "f":
             return None
-        owner = self._owners[value]
+        owner = self.owner(value, slot)
         if self._layouts.setdefault((owner, slot), layout) != layout:
             owner = f"{owner}@{layout}"
         return self.param(owner, slot, convert(array) if convert else array)
+
+    def owner(self, value: str, slot: str) -> str:
+        """Return whose parameter of that slot a constant becomes: its node's."""
+        del slot
+        return self._owners[value]
 
     def part(self, name: str, count: int, fill: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Part:
         """Build a graph that a layer computes.

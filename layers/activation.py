@@ -190,9 +190,11 @@ class Softmax(Layer):
 
     Attributes:
         axis: the axis along which the outputs sum to 1.
+        later_axes: whether the sum runs over all axes behind that one too.
     """
 
     axis: int = 1
+    later_axes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,9 +219,24 @@ class LogSoftmax(Layer):
 
     Attributes:
         axis: the axis along which the outputs' exponentials sum to 1.
+        later_axes: whether the sum runs over all axes behind that one too.
     """
 
     axis: int = 1
+    later_axes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardmax(Layer):
+    """1 at the largest element along an axis, the first one of equal ones, and 0 elsewhere.
+
+    Attributes:
+        axis: along which.
+        later_axes: whether the largest element along that axis and all behind it is meant.
+    """
+
+    axis: int = 1
+    later_axes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ BINARY = (
     *("divide_no_nan", "multiply_no_nan", "xlogy", "xlog1py", "xdivy"),
     *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "and", "or", "xor"),
     *("bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right"),
+    *("shift_out_left", "shift_out_right"),
     *("next_after", "igamma", "igammac", "polygamma", "zeta", "complex"),
 )
 
@@ -68,11 +69,14 @@ class Binary(Layer):
 
     ``divide`` of integers drops the fraction, as ``truncate_divide`` always does; ``floor_divide`` rounds down. The
     remainders belong to the two: ``floor_remainder`` has the sign of b, ``truncate_remainder`` that of a. All of them
-    are zero where an integer is divided by zero. Shifts are by 0 places at least and by all but one at most. Where b is
-    zero ``divide_no_nan`` and ``multiply_no_nan`` give zero, whatever a is. ``xlogy``, ``xlog1py`` and ``xdivy`` are
-    ``a * log(b)``, ``a * log(1 + b)`` and ``a / b``, and zero where a is zero. ``next_after`` is the neighbour of a
-    towards b; ``igamma`` and ``igammac`` are the regularised incomplete gamma functions of order a, ``polygamma`` is
-    derivative a of digamma, ``zeta`` Hurwitz' function, each at b; ``complex`` is ``a + ib``.
+    are zero where an integer is divided by zero. ``shift_left`` and ``shift_right`` are by 0 places at least and by all
+    but one at most. ``shift_out_left`` and ``shift_out_right`` are by any number of places, a negative one counting as
+    all of them: what is left is zero, or the sign on the right. Where b is zero ``divide_no_nan`` and
+    ``multiply_no_nan`` give zero, whatever a is. ``xlogy``, ``xlog1py`` and ``xdivy`` are ``a * log(b)``,
+    ``a * log(1 + b)`` and ``a / b``, and zero where a is zero. ``next_after`` is the neighbour of a towards b;
+    ``igamma`` and ``igammac`` are the regularised incomplete gamma functions of order a, ``polygamma`` is derivative a
+    of digamma, ``zeta`` Hurwitz' function, each at b; ``complex`` is ``a + ib``. ``power`` may be of two types, the
+    result has that of a; negative powers of integers are zero, but for those of 1 and -1.
 
     Attributes:
         function: one of :data:`BINARY`.
@@ -105,13 +109,34 @@ class Cast(Layer):
     bits; floating numbers beyond 32 or 64 bits become the type's ends, and what is no number 0.
 
     Numbers become true unless they are zero. A type of 64 bits counts as one of 32, unless jax computes in 64. A
-    floating type says how values are rounded; they compute in the policy's type all the same.
+    floating type says how values are rounded; they compute in the policy's type all the same. Rounding is to the
+    nearest number, halves to the even one.
+
+    ``float8_e8m0fnu`` holds the powers of two from ``2**-127`` to ``2**127``; x that are not above 0 become the
+    smallest one.
 
     Attributes:
-        dtype: numpy's name of the type, or ``bfloat16``.
+        dtype: numpy's name of the type, or that of ``ml_dtypes``.
+        saturate: whether floating numbers beyond those of a type of 8 bits become its largest ones; if not, infinity,
+            or no number where the type has no infinity.
+        powers: which of the two powers of two around x ``float8_e8m0fnu`` takes, the one that is ``up``, ``down`` or
+            ``nearest``, up from the middle.
     """
 
     dtype: str
+    saturate: bool = False
+    powers: str = "nearest"
+
+    def __post_init__(self) -> None:
+        require_one_of(("up", "down", "nearest"), powers=self.powers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CastLike(Layer):
+    """The first input in the type of the second one, see :class:`Cast`; both may be of any shape.
+
+    Where the second one is of a floating type of at most 16 bits, the program knows no more of it than that.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import (
@@ -135,21 +136,23 @@ class ConvTranspose(_Convolution):
 
     Inputs: x; the weight, if ``filters`` is None.
 
-    Output size per spatial axis: ``size`` if it is given; else
-    ``stride*(size of x - 1) + dilation*(kernel-1) + 1 - before - after + output_padding``.
+    Output size per spatial axis: ``size`` if it is given; else ``stride * size of x`` if the padding is ``same_upper``
+    or ``same_lower``; else ``stride*(size of x - 1) + dilation*(kernel-1) + 1 - before - after + output_padding``.
 
     Params: ``weight`` (channels, filters // groups, *kernel) unless it is an input; ``bias`` (filters,) if
     ``bias``.
 
     Attributes:
         kernel, stride, padding, dilation: those of the convolution that this layer transposes; a padding of
-            ``same_upper`` or ``same_lower`` needs a ``size``.
+            ``same_upper`` or ``same_lower`` is what it takes to come to the output size, the odd cell as there.
         output_padding: extra size at the end of each axis, for strides whose rounding lost it.
         size: of the output's spatial axes; None to compute it.
+        any_size: whether such a padding serves sizes too from which the convolution does not come to x's size.
     """
 
     output_padding: PerAxis = 0
     size: tuple[int, ...] | None = None
+    any_size: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -183,8 +186,14 @@ class ConvTranspose(_Convolution):
             s * (n - 1) + d * (k - 1) + 1
             for n, s, k, d in zip(spatial, stride, kernel, dilation, strict=True)
         )
-        if self.size is None:
-            require(not isinstance(self.padding, str), f"a padding of {self.padding} needs the output's size")
+        if isinstance(self.padding, str):
+            size = spread("size", self.size or tuple(map(math.prod, zip(spatial, stride, strict=True))), rank)
+            total = tuple(max(f + e - o, 0) for f, e, o in zip(full, extra, size, strict=True))
+            before = tuple((t if self.padding == "same_upper" else t + 1) // 2 for t in total)
+            for n, o, s in zip(spatial, size, stride, strict=True):
+                if not self.any_size and -(-o // s) != n:
+                    raise self._unreachable(spatial, size, n, o)
+        elif self.size is None:
             before, after = ends(self.padding, spatial, kernel, stride, dilation)
             size = tuple(f - b - a + e for f, b, a, e in zip(full, before, after, extra, strict=True))
             if min(size, default=1) < 1:
@@ -196,10 +205,14 @@ class ConvTranspose(_Convolution):
             before, after = ends(self.padding, size, kernel, stride, dilation)
             for n, o, f, b, a, s in zip(spatial, size, full, before, after, stride, strict=True):
                 if not 0 <= o - (f - b - a) < s:
-                    raise ShapeError(
-                        f"a convolution of {dims(size)} does not yield {dims(spatial)}: {n} for {o}"
-                    )
+                    raise self._unreachable(spatial, size, n, o)
         return size, before, tuple(o + b - f for o, b, f in zip(size, before, full, strict=True))
+
+    @staticmethod
+    def _unreachable(spatial: Shape, size: Shape, length: int, wanted: int) -> ShapeError:
+        return ShapeError(
+            f"a convolution of {dims(size)} does not yield {dims(spatial)}: {length} for {wanted}"
+        )
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
         """Count one multiply-add per weight and input position."""
@@ -234,7 +247,23 @@ def conv_output_size(layer: Conv | Im2Col, spatial: Shape) -> Shape:
     return conv_windows(layer, spatial, spread("kernel", layer.kernel or (), len(spatial)))[0]
 
 
-def conv_windows(layer: Conv | Im2Col, spatial: Shape, kernel: Shape) -> tuple[Shape, Shape, Shape]:
+class Windows(Protocol):
+    """A layer with windows: a convolution's or that of patches."""
+
+    @property
+    def stride(self) -> PerAxis:
+        """Step of the window."""
+
+    @property
+    def padding(self) -> Padding:
+        """Zeros around each axis."""
+
+    @property
+    def dilation(self) -> PerAxis:
+        """Distance between the window's taps."""
+
+
+def conv_windows(layer: Windows, spatial: Shape, kernel: Shape) -> tuple[Shape, Shape, Shape]:
     """Return the spatial output shape of a convolution, and the padding before and behind each axis.
 
     Raises:

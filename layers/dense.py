@@ -91,11 +91,15 @@ class MatMul(Layer):
 
     Attributes:
         transpose_a, transpose_b: whether the last two axes of an input are swapped first.
+        vectors: whether an input may have a single axis: the first one is then a row, the second one a column, and the
+            output lacks that axis.
     """
 
     transpose_a: bool = False
     transpose_b: bool = False
+    vectors: bool = False
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
         """Count one multiply-add per output element and joined pair."""
-        return 2 * math.prod(outputs[0]) * inputs[0][-2 if self.transpose_a else -1]
+        joined = -2 if self.transpose_a and len(inputs[0]) > 1 else -1
+        return 2 * math.prod(outputs[0]) * inputs[0][joined]

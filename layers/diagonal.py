@@ -23,6 +23,19 @@ class BandPart(Movement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Triangle(Movement):
+    """Keep one side of matrices, zeros elsewhere; the last two axes are the matrices.
+
+    Attributes:
+        upper: whether the diagonal numbered ``diagonal`` and those above it stay, or else it and those below it.
+        diagonal: 0 is the main diagonal, those above are positive.
+    """
+
+    upper: bool
+    diagonal: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Diagonals(Movement):
     """Some neighbouring diagonals of matrices, as vectors of the length of the longest one.
 

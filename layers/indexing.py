@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from jaxdnn.layers.base import Layer, require_at_least, require_one_of
 from jaxdnn.layers.shape import Movement
 
+UPDATES = ("set", "add", "subtract", "multiply", "max", "min")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StridedSlice(Movement):
@@ -79,13 +81,13 @@ class ScatterUpdate(Layer):
     Inputs: x; indices (*any, depth); values (*any, *rest), rest being the axes of x behind the first ``depth`` ones.
 
     Attributes:
-        operation: what happens to what is there: ``set``, ``add``, ``subtract``, ``max`` or ``min``.
+        operation: what happens to what is there: ``set``, ``add``, ``subtract``, ``multiply``, ``max`` or ``min``.
     """
 
     operation: str = "set"
 
     def __post_init__(self) -> None:
-        require_one_of(("set", "add", "subtract", "max", "min"), operation=self.operation)
+        require_one_of(UPDATES, operation=self.operation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +100,12 @@ class OneHot(Movement):
     Attributes:
         depth: length of the vectors.
         axis: where they lie in the output.
+        from_end: whether a negative index counts from the vector's end.
     """
 
     depth: int
     axis: int = -1
+    from_end: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(0, depth=self.depth)
@@ -109,15 +113,19 @@ class OneHot(Movement):
 
 @dataclass(frozen=True, kw_only=True)
 class TopK(Layer):
-    """The largest elements along the last axis, in falling order, and their int32 indices.
+    """The largest elements along an axis, in falling order, and their int32 indices.
 
     Of equal elements the one with the lower index comes first.
 
     Attributes:
         count: how many.
+        axis: along which.
+        smallest: whether the smallest elements are meant, in rising order.
     """
 
     count: int
+    axis: int = -1
+    smallest: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(0, count=self.count)

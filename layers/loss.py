@@ -171,3 +171,25 @@ class Accuracy(Loss):
 
     def __post_init__(self) -> None:
         require_at_least(1, top_k=self.top_k)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NegativeLogLikelihood(Layer):
+    """The weight of the right class times the negative of the logarithm that was given to it.
+
+    Inputs: logarithms of probabilities (N, classes, ...); labels (N, ...), integers; optionally the classes' weights
+    (classes,), 1 where there are none.
+
+    Output: (N, ...) if ``reduction`` is ``none``, else a scalar: the ``sum``, or as the ``mean`` the sum divided by
+    that of the weights. A label that is no class gives what is no number.
+
+    Attributes:
+        ignore_label: positions with this label are 0 and have the weight 0; None: there are none.
+        reduction: see above.
+    """
+
+    ignore_label: int | None = None
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        require_one_of(("none", "mean", "sum"), reduction=self.reduction)

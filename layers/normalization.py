@@ -190,19 +190,19 @@ class MeanVarianceNorm(Layer):
     ``y = (x - mean) / (sqrt(variance) + epsilon)``, with the biased variance.
 
     Attributes:
-        axis: the first of the axes that are normalised together; 1 takes channels together, 2 apart.
+        axis: the first of the axes that are normalised together; 1 takes channels together, 2 apart; counted from
+            the end if negative. The number of axes stands for none.
+        subtract_mean: whether that is done; without it the mean counts as 0, in the variance too.
         normalize_variance: whether there is a division; without it ``y = x - mean``.
         epsilon: added to the standard deviation.
         epsilon_inside: whether epsilon is added to the variance instead: ``sqrt(variance + epsilon)``.
     """
 
     axis: int = 2
+    subtract_mean: bool = True
     normalize_variance: bool = True
     epsilon: float = 1e-9
     epsilon_inside: bool = False
-
-    def __post_init__(self) -> None:
-        require_at_least(0, axis=self.axis)
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
         """Count the sums and the map."""

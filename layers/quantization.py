@@ -174,10 +174,12 @@ class Bitcast(Layer):
     """The same bits as numbers of another type; a last axis appears or vanishes where its width differs.
 
     Attributes:
-        dtype: numpy's name of the type.
+        dtype: numpy's name of the type, or that of ``ml_dtypes``.
+        source: the type that the bits of x are those of, if that is not the one it is computed in; empty if it is.
     """
 
     dtype: str
+    source: str = ""
 
 
 def integer_range(dtype: Any) -> tuple[int, int]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from jaxdnn.errors import LayerError
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
+
+COORDINATES = (
+    *("asymmetric", "align_corners", "crop"),
+    *("half_pixel", "half_pixel_or_first", "half_pixel_unshifted", "half_pixel_symmetric"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +23,13 @@ class Resize(Layer):
     - ``asymmetric``: ``i * step``,
     - ``half_pixel``: ``(i + 1/2) * step - 1/2``, where ``step = size / output size`` (``1 / scale``
       where a scale is given),
-    - ``align_corners``: ``i * (size - 1) / (output size - 1)``, or 0 if the output has one element.
+    - ``half_pixel_or_first``: the same, but 0 if the output has one element,
+    - ``half_pixel_unshifted``: ``(i + 1/2) * step``,
+    - ``half_pixel_symmetric``: as ``half_pixel``, but with the middle of the output in the middle of the input where
+      the output size was rounded: ``size / 2 * (1 - output size / (size * scale))`` is added,
+    - ``align_corners``: ``i * (size - 1) / (output size - 1)``, or 0 if the output has one element,
+    - ``crop``: ``(size - 1) * (begin + i * (end - begin) / (output size - 1))``, or the middle of the region if the
+      output has one element; beyond the ends there is ``extrapolation``.
 
     ``nearest`` takes the element at the rounded position; ``linear`` mixes the two elements around it by
     their distances, ``cubic`` the four by Keys' kernel. ``area`` is the mean of all elements between the positions
@@ -27,24 +39,32 @@ class Resize(Layer):
 
     Inputs: x; optionally a reference, of which only the shape is used.
 
-    Output size along each axis: the reference's, or else ``size``, or else ``floor(size of x * scale)``.
+    Output size along each axis: the reference's, or else ``size``, or else ``floor(size of x * scale)`` in float32.
+    With ``aspect`` the smallest, or the largest, of the factors from x's sizes to ``size`` holds for all axes as their
+    scale, and the products are rounded to the nearest whole number.
 
     Attributes:
-        axes: which axes are resized.
+        axes: which axes are resized; None for all.
         size: output sizes, one per axis.
         scale: factors, one per axis. Without size, scale and reference nothing changes.
         mode: ``nearest``, ``linear``, ``cubic`` or ``area``.
-        coordinates: ``asymmetric``, ``half_pixel`` or ``align_corners``.
+        coordinates: how positions are computed, see above.
         rounding: of positions in the mode ``nearest``: ``floor``, ``ceil``, ``half_up`` (to the nearest
             element, the later one of two) or ``half_down``.
         coefficient: of Keys' kernel, its slope at distance 1.
         exclude_outside: whether in the mode ``cubic`` elements beyond the ends count nothing instead, and the
-            other weights are scaled to sum to 1.
+            other weights are scaled to sum to 1; so for ``antialias``.
         steps: of a position between two elements in the mode ``cubic``: it is rounded to a multiple of
             ``1 / steps``; 0 for any position.
+        antialias: whether in the modes ``linear`` and ``cubic`` the kernel is as much wider as an axis shrinks: an
+            element at distance d weighs ``h(d * scale)``, and the weights are scaled to sum to 1.
+        aspect: ``stretch``, ``not_larger`` or ``not_smaller`` than ``size``.
+        regions: the beginning and end of the output in the input, 0 and 1 being the middles of the first and the last
+            element; one pair per axis, for ``crop``.
+        extrapolation: see ``crop``.
     """
 
-    axes: tuple[int, ...] = (2, 3)
+    axes: tuple[int, ...] | None = (2, 3)
     size: tuple[int, ...] | None = None
     scale: tuple[float, ...] | None = None
     mode: str = "linear"
@@ -53,30 +73,49 @@ class Resize(Layer):
     coefficient: float = -0.75
     exclude_outside: bool = False
     steps: int = 0
+    antialias: bool = False
+    aspect: str = "stretch"
+    regions: tuple[tuple[float, float], ...] = ()
+    extrapolation: float = 0.0
 
     def __post_init__(self) -> None:
         require_one_of(("nearest", "linear", "cubic", "area"), mode=self.mode)
         require(
-            self.mode != "area" or self.coordinates != "half_pixel",
-            "the mode area has no half_pixel coordinates",
+            self.mode != "area" or self.coordinates in ("asymmetric", "align_corners"),
+            f"the mode area has no {self.coordinates} coordinates",
         )
-        require_one_of(("asymmetric", "half_pixel", "align_corners"), coordinates=self.coordinates)
+        require_one_of(COORDINATES, coordinates=self.coordinates)
+        require_one_of(("stretch", "not_larger", "not_smaller"), aspect=self.aspect)
+        require(not self.antialias or self.mode in ("linear", "cubic"), f"{self.mode} has no antialiasing")
         require_one_of(("floor", "ceil", "half_up", "half_down"), rounding=self.rounding)
         require(self.size is None or self.scale is None, "size or scale must be given, not both")
-        for name, values in (("size", self.size), ("scale", self.scale)):
-            count = len(self.axes if values is None else values)
-            require(count == len(self.axes), f"{name} has {count} values for {len(self.axes)} axes")
+        for name, values in (("size", self.size), ("scale", self.scale), ("regions", self.regions or None)):
+            if values is not None and self.axes is not None and len(values) != len(self.axes):
+                raise LayerError(f"{name} has {len(values)} values for {len(self.axes)} axes")
+        require(not self.regions or self.coordinates == "crop", f"{self.coordinates} takes no regions")
         require_at_least(1, size=self.size or ())
         require(all(factor > 0 for factor in self.scale or ()), f"scale must be positive, got {self.scale}")
+
+    def fitted(self, sizes: Shape) -> tuple[Shape, tuple[float, ...] | None]:
+        """Return the output sizes of axes of these sizes, where neither a scale nor a reference is given.
+
+        With ``aspect`` also the scales, all of them the same.
+        """
+        if not self.size or self.aspect == "stretch":
+            return self.size or sizes, None
+        factors = [new / old for new, old in zip(self.size, sizes, strict=True)]
+        factor = min(factors) if self.aspect == "not_larger" else max(factors)
+        return tuple(math.floor(factor * size + 0.5) for size in sizes), (factor,) * len(sizes)
 
     def flops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> int:
         """Count the operations per output element and mixed axis: three, or four multiply-adds.
 
         An area is a product with a matrix along each axis.
         """
+        axes = range(len(inputs[0])) if self.axes is None else self.axes
         if self.mode == "area":
-            return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in self.axes)
-        return math.prod(outputs[0]) * len(self.axes) * {"nearest": 0, "linear": 3, "cubic": 8}[self.mode]
+            return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in axes)
+        return math.prod(outputs[0]) * len(axes) * {"nearest": 0, "linear": 3, "cubic": 8}[self.mode]
 
 
 @dataclass(frozen=True, kw_only=True)

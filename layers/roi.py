@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from jaxdnn.layers.base import Layer, Shape, require_at_least
+from jaxdnn.layers.base import Layer, Shape, require_at_least, require_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,9 @@ class RoiAlign(Layer):
     ``samples`` x ``samples`` parts whose centres are sampled by bilinear interpolation. Up to one element
     beyond the map's border the border's value is taken; farther out a sample is 0.
 
+    ``corner_max`` takes, instead of the mean, the largest product of an element with its weight in a sample, of the
+    four elements of all samples of a bin.
+
     Output: (regions, channels, *output).
 
     Attributes:
@@ -84,14 +87,17 @@ class RoiAlign(Layer):
         spatial_scale: elements of the feature map per pixel.
         samples: per bin and axis; 0: the bin's size in elements, rounded up.
         half_pixel: whether an element's value sits at its centre (x + 0.5) rather than at x.
+        statistic: ``mean`` or ``corner_max``.
     """
 
     output: tuple[int, int]
     spatial_scale: float = 1.0
     samples: int = 0
     half_pixel: bool = False
+    statistic: str = "mean"
 
     def __post_init__(self) -> None:
+        require_one_of(("mean", "corner_max"), statistic=self.statistic)
         require_at_least(1, output=self.output)
         require_at_least(0, samples=self.samples)
 

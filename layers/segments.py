@@ -59,6 +59,25 @@ class CountValues(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountSequences(Layer):
+    """How often each of some sequences of numbers occurs along the last axis, also with places left out between them.
+
+    Inputs: x (*batch, places), integers; sequences (n, length) of the same type.
+
+    Output: (*batch, n), float32: at how many places, with how many places left out alike between all neighbours, the
+    sequence is found.
+
+    Attributes:
+        skips: how many places may be left out at most; sequences of one number have no neighbours.
+    """
+
+    skips: int = 0
+
+    def __post_init__(self) -> None:
+        require_at_least(0, skips=self.skips)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Histogram(Layer):
     """How many elements lie in each of a number of equal parts of a range.
 

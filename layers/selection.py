@@ -22,6 +22,23 @@ class Unique(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UniqueSlices(Layer):
+    """The different slices of an array along an axis.
+
+    Outputs: those slices, joined along the axis; the place of the first one of each of them; for each slice of the
+    input its place among them; how often each of them appears. All but the first output are int32 vectors.
+
+    Attributes:
+        axis: along which; None for the elements of the array as a vector.
+        ordered: whether they are in rising order, that of their first element that differs, or else in the order in
+            which they first appear.
+    """
+
+    axis: int | None = None
+    ordered: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Partition(Layer):
     """The slices of an array dealt out to several arrays, their order kept.
 

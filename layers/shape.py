@@ -36,11 +36,14 @@ class Slice(Movement):
         parts: number of outputs.
         points: where parts 1, 2, … begin; empty means parts of equal size.
         axis: the axis that is cut.
+        smaller_last: whether parts without points have ``ceil(size / parts)`` elements, of which the last part may
+            lack some.
     """
 
     parts: int
     points: tuple[int, ...] = ()
     axis: int = 1
+    smaller_last: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(1, parts=self.parts)
@@ -143,16 +146,17 @@ class Tile(Movement):
 
 @dataclass(frozen=True, kw_only=True)
 class Pad(Movement):
-    """Add elements before and after consecutive axes; a negative number removes as many.
+    """Add elements before and after axes; a negative number removes as many.
 
     ``before=(1,), after=(-1,)`` shifts an axis by one element.
 
     Attributes:
         before, after: how many elements, one value per axis.
-        axis: the axis of the first values.
+        axis: the axis of the first values; the others belong to those that follow it.
         mode: what is added: ``constant``, ``edge`` (the outermost element), ``reflect`` (the mirror image
-            without the outermost element) or ``symmetric`` (with it).
+            without the outermost element), ``symmetric`` (with it) or ``wrap`` (the elements at the other end).
         value: the constant.
+        axes: the axes of the values, if they do not follow one another.
     """
 
     before: tuple[int, ...]
@@ -160,11 +164,15 @@ class Pad(Movement):
     axis: int = 0
     mode: str = "constant"
     value: float = 0.0
+    axes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        require_one_of(("constant", "edge", "reflect", "symmetric"), mode=self.mode)
+        require_one_of(("constant", "edge", "reflect", "symmetric", "wrap"), mode=self.mode)
         count, other = len(self.before), len(self.after)
         require(count == other, f"before has {count} values and after has {other}")
+        # Values that come late (layers/late.py) are none yet while the axes are known.
+        fits = not self.axes or not count or len(self.axes) == count
+        require(fits, f"{count} values are given for {len(self.axes)} axes")
 
 
 @dataclass(frozen=True, kw_only=True)

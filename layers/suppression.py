@@ -40,6 +40,30 @@ class NonMaxSuppression(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassSuppression(Layer):
+    """:class:`NonMaxSuppression` for each class of each image.
+
+    Inputs: boxes (batch, n, 4), corners as there; scores (batch, classes, n).
+
+    Output: (rows, 3), int32, each row ``image, class, box``, by image, then class, then in the order in which the boxes
+    were kept.
+
+    Attributes:
+        count: the most boxes to keep per class.
+        overlap_threshold, score_threshold: as for :class:`NonMaxSuppression`.
+        centers: whether boxes are centre x, centre y, width, height instead.
+    """
+
+    count: int
+    overlap_threshold: float = 0.5
+    score_threshold: float = float("-inf")
+    centers: bool = False
+
+    def __post_init__(self) -> None:
+        require_at_least(0, count=self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchedSuppression(Layer):
     """:class:`NonMaxSuppression` for each class of each image, then the best boxes of all classes.
 

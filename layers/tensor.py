@@ -53,9 +53,11 @@ class BroadcastTo(Movement):
 
     Attributes:
         shape: to which.
+        mutual: whether axes of size 1 of that shape, and leading axes that it lacks, are stretched to the input's.
     """
 
     shape: tuple[int, ...]
+    mutual: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,21 @@ class ExpandDims(Movement):
     """
 
     axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignAxes(Movement):
+    """Append axes of size 1, so that the first input's own axes lie below those of the second one from ``axis`` on.
+
+    Inputs: x, of r axes; another array of R axes, of which only R counts.
+
+    Output: x with ``R - axis - r`` axes more.
+
+    Attributes:
+        axis: of the second input, where the first axis of x lies.
+    """
+
+    axis: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from jaxdnn.layers.activation import (
     Elu,
     Gelu,
     GroupedSoftmax,
+    Hardmax,
     HardMish,
     HardSigmoid,
     HardSwish,
@@ -139,7 +140,22 @@ def threshold(layer: Threshold, weights: Mapping[str, jax.Array], x: jax.Array) 
 def softmax(layer: Softmax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.activation.Softmax`."""
     del weights
-    return jax.nn.softmax(x, axis=normalize_axis(layer.axis, x.ndim))
+    return jax.nn.softmax(x, axis=_axes(layer, x.ndim))
+
+
+def _axes(layer: Softmax | LogSoftmax | Hardmax, rank: int) -> tuple[int, ...]:
+    axis = normalize_axis(layer.axis, rank)
+    return tuple(range(axis, rank)) if layer.later_axes else (axis,)
+
+
+@lowers(Hardmax, float32=True)
+def hardmax(layer: Hardmax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """See :class:`~jaxdnn.layers.activation.Hardmax`."""
+    del weights
+    axes = _axes(layer, x.ndim)
+    flat = x.reshape(*x.shape[: axes[0]], -1, *x.shape[axes[-1] + 1 :])
+    best = jnp.argmax(flat, axes[0])
+    return jax.nn.one_hot(best, flat.shape[axes[0]], dtype=x.dtype, axis=axes[0]).reshape(x.shape)
 
 
 @lowers(GroupedSoftmax, float32=True)
@@ -163,7 +179,7 @@ def grouped_softmax(layer: GroupedSoftmax, weights: Mapping[str, jax.Array], x: 
 def log_softmax(layer: LogSoftmax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.activation.LogSoftmax`."""
     del weights
-    return jax.nn.log_softmax(x, axis=normalize_axis(layer.axis, x.ndim))
+    return jax.nn.log_softmax(x, axis=_axes(layer, x.ndim))
 
 
 @lowers(NormalizeAlong, float32=True)

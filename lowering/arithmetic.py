@@ -13,8 +13,9 @@ import numpy as np
 from jax import lax
 
 from jaxdnn.errors import ShapeError
-from jaxdnn.layers.arithmetic import Accumulate, Binary, Cast, Einsum, Select, Unary
+from jaxdnn.layers.arithmetic import Accumulate, Binary, Cast, CastLike, Einsum, Select, Unary
 from jaxdnn.layers.base import dims, normalize_axis
+from jaxdnn.lowering.casting import casted, converted, to_integers
 from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.registry import lowers
 
@@ -148,6 +149,39 @@ def _shift(name: str) -> Callable[[Any, Any, Any], Any]:
     return compute
 
 
+def _shift_out(name: str) -> Callable[[Any, Any, Any], Any]:
+    """Return a shift by any number of places; a negative number counts as a large one."""
+    shift = _shift(name)
+
+    def compute(xp: Any, a: Any, b: Any) -> Any:
+        y = shift(xp, a, b)
+        beyond = (b < 0) | (b >= xp.asarray(a.dtype.itemsize * 8, b.dtype))
+        left = xp.where(a < 0, ~xp.zeros_like(a), xp.zeros_like(a)) if "right" in name else xp.zeros_like(a)
+        return xp.where(beyond, left, y)
+
+    return compute
+
+
+def _power(xp: Any, a: Any, b: Any) -> Any:
+    """Compute in a floating type where one of the two has one."""
+    if a.dtype == b.dtype and a.dtype.kind in "fcV":
+        return xp.power(a, b)
+    kinds = [x.dtype for x in (a, b) if x.dtype.kind not in "iub"]
+    if not kinds:
+        return _whole_power(xp, a, b.astype(a.dtype))
+    y = xp.power(a.astype(kinds[0]), b.astype(kinds[0]))
+    return to_integers(xp, xp.trunc(y), a.dtype) if a.dtype.kind in "iu" else y.astype(a.dtype)
+
+
+def _whole_power(xp: Any, a: Any, b: Any) -> Any:
+    """Return powers of integers; of those to a negative one only 1 and -1 have whole ones, the others give 0."""
+    y = xp.power(a, xp.maximum(b, xp.zeros_like(b)))
+    odd_negative = (a < 0) & (b % 2 != 0)
+    unit = xp.where(odd_negative, -xp.ones_like(a), xp.ones_like(a))
+    inverse = xp.where(abs(a) == 1, unit, xp.zeros_like(a))
+    return xp.where(b < 0, inverse, y)
+
+
 def _squared_difference(xp: Any, a: Any, b: Any) -> Any:
     return xp.square(xp.subtract(a, b))
 
@@ -164,6 +198,9 @@ _COMPOSED: dict[str, Callable[[Any, Any, Any], Any]] = {
     "truncate_remainder": _of_integers("fmod"),
     "shift_left": _shift("left_shift"),
     "shift_right": _shift("right_shift"),
+    "shift_out_left": _shift_out("left_shift"),
+    "shift_out_right": _shift_out("right_shift"),
+    "power": _power,
     "squared_difference": _squared_difference,
     "divide_no_nan": lambda xp, a, b: _unless_zero(xp, b, xp.divide(a, b)),
     "multiply_no_nan": lambda xp, a, b: _unless_zero(xp, b, xp.multiply(a, b)),
@@ -185,28 +222,16 @@ def select(layer: Select, weights: Weights, condition: Any, x: Any, y: Any) -> A
 
 @lowers(Cast, numpy=True, moves=True)
 def cast(layer: Cast, weights: Weights, x: Any) -> Any:
-    """Floating types keep their rounding only: what follows computes in the policy's type."""
+    """See :class:`~jaxdnn.layers.arithmetic.Cast`."""
     del weights
-    dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(layer.dtype))
-    xp = namespace(x)
-    if dtype.kind == "b":
-        return x != xp.zeros((), x.dtype)
-    if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(dtype, jnp.integer):
-        whole = np.dtype(np.int32) if dtype.itemsize < 4 else dtype
-        x = to_integers(xp, xp.trunc(x), whole)
-    return x.astype(dtype)
+    return casted(layer, x)
 
 
-def to_integers(xp: Any, x: Any, dtype: Any) -> Any:
-    """Convert whole floating numbers, those beyond the type's ends to its ends and what is no number to 0."""
-    limits = np.iinfo(dtype)
-    wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
-    # The largest int32 is no float32: its neighbours are 128 less and one more.
-    first, last = (wide.dtype.type(limit) for limit in (limits.min, limits.max))
-    inside = (wide > first) & (wide < last)
-    y = xp.where(inside, wide, xp.zeros_like(wide)).astype(dtype)
-    y = xp.where(wide >= last, xp.asarray(limits.max, dtype), y)
-    return xp.where(wide <= first, xp.asarray(limits.min, dtype), y)
+@lowers(CastLike, numpy=True, moves=True, indices=(1,))
+def cast_like(layer: CastLike, weights: Weights, x: Any, other: Any) -> Any:
+    """See :class:`~jaxdnn.layers.arithmetic.CastLike`."""
+    del layer, weights
+    return converted(x, other.dtype)
 
 
 _OF_NONE = {"sum": 0, "product": 1, "log_sum_exp": -math.inf}

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import LayerError, ShapeError
+from jaxdnn.errors import JaxdnnError, LayerError, ShapeError
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.control import Branch, While
 from jaxdnn.lowering.padded import Padded, depends_on_data
+from jaxdnn.lowering.ragged import Ragged
 from jaxdnn.lowering.registry import Interpreter, lowers
 from jaxdnn.lowering.static import deciding
 
@@ -84,7 +85,10 @@ def while_(
     def goes_on(state: State) -> Any:
         return jnp.asarray(_truth(condition(weights, (*state, *fixed))[0]))
 
-    if rounds is not None and rounds <= UNROLLED:
+    if rounds == 0:
+        return _unchanged(step, state)
+    growing = any(isinstance(value, Ragged) for value in state)
+    if rounds is not None and rounds <= (UNROLLED_AT_MOST if growing else UNROLLED):
         return unrolled(state)
 
     def looped(state: State) -> State:
@@ -92,7 +96,8 @@ def while_(
             ended: State = jax.lax.fori_loop(0, rounds, lambda _, state: step(state), state)
             return ended
         ended = jax.lax.while_loop(goes_on, step, state)
-        return tuple(_without_gradient(value, layer.body.name) for value in ended)
+        results: State = jax.tree.map(lambda value: _without_gradient(value, layer.body.name), ended)
+        return results
 
     begun = _arrays(state)
     if all(value.size for value in begun):
@@ -104,9 +109,24 @@ def while_(
     changed, begun = _begin(step, begun)
     if changed and rounds is not None and rounds <= UNROLLED_AT_MOST:
         return unrolled(state)
+    if changed and growing and rounds is None:
+        error = depends_on_data("how often a loop runs in which a sequence grows")
+        error.arguments = tuple(sorted(deciding(condition, body)))
+        raise error
     if changed:
         raise ShapeError(changed)
     return looped(begun)
+
+
+def _unchanged(step: Callable[[State], State], state: State) -> State:
+    """Return the first values of a loop without rounds; those without elements have the shape that a round gives."""
+    if all(value.size or isinstance(value, Ragged) for value in state):
+        return state
+    try:
+        _, begun = _begin(step, _arrays(state))
+    except JaxdnnError:  # what is never computed need not be possible
+        return state
+    return tuple(old if old.size else new for old, new in zip(state, begun, strict=True))
 
 
 def _begin(step: Callable[[State], State], state: State) -> tuple[str, State]:
@@ -118,7 +138,9 @@ def _begin(step: Callable[[State], State], state: State) -> tuple[str, State]:
     for _ in range(len(state) + 1):
         after = jax.eval_shape(step, state)
         begun = tuple(
-            jnp.zeros(new.shape, new.dtype) if old.size == 0 and new.shape != old.shape else old
+            jnp.zeros(new.shape, new.dtype)
+            if old.size == 0 and new.shape != old.shape and not isinstance(old, Ragged)
+            else old
             for old, new in zip(state, after, strict=True)
         )
         if all(new is old for new, old in zip(begun, state, strict=True)):
@@ -184,7 +206,7 @@ def _arrays(values: State) -> State:
     """Return values as XLA's branches and loops take them."""
     if any(isinstance(value, Padded) for value in values):
         raise depends_on_data("a size inside of it")
-    return tuple(map(jnp.asarray, values))
+    return tuple(jax.tree.map(jnp.asarray, value) for value in values)
 
 
 def _spec(value: Any) -> str:

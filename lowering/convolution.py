@@ -1,4 +1,4 @@
-"""How convolutions compute: one general XLA convolution each."""
+"""How convolutions compute: each as one general convolution, by the recipe that its sizes have."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Shape, dims, normalize_axis, spread
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col, conv_windows
+from jaxdnn.lowering.recipes import convolve
 from jaxdnn.lowering.registry import lowers
 
 Product = Callable[..., jax.Array]
@@ -65,7 +65,7 @@ def conv(
     weights: Mapping[str, jax.Array],
     x: jax.Array,
     *given: jax.Array,
-    product: Product = lax.conv_general_dilated,
+    product: Product = convolve,
 ) -> jax.Array:
     """See :class:`~jaxdnn.layers.convolution.Conv`."""
     x, batch = _flatten_batch(x, layer)
@@ -91,7 +91,7 @@ def conv_transpose(
     weights: Mapping[str, jax.Array],
     x: jax.Array,
     *given: jax.Array,
-    product: Product = lax.conv_general_dilated,
+    product: Product = convolve,
 ) -> jax.Array:
     """Convolve the stride-dilated input with the flipped kernel, its in- and output channels swapped."""
     x, batch = _flatten_batch(x, layer)

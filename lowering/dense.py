@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims, normalize_axis
 from jaxdnn.layers.dense import Dense, Embed, MatMul
+from jaxdnn.lowering.recipes import row_products
 from jaxdnn.lowering.registry import lowers
 
 
@@ -24,12 +25,15 @@ def dense(
     weights: Mapping[str, jax.Array],
     x: jax.Array,
     *,
-    product: Callable[[jax.Array, jax.Array], jax.Array] = jnp.matmul,
+    product: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
 ) -> jax.Array:
     """See :class:`~jaxdnn.layers.dense.Dense`."""
     batch = x.shape[: normalize_axis(layer.axis, x.ndim)]
-    weight = weights["weight"] if layer.transpose else weights["weight"].T
-    return _add_bias(product(x.reshape(*batch, weight.shape[0]), weight), weights)
+    weight = weights["weight"]
+    x = x.reshape(*batch, weight.shape[0 if layer.transpose else 1])
+    if product is None and not layer.transpose:
+        return _add_bias(row_products(x, weight), weights)
+    return _add_bias((product or jnp.matmul)(x, weight if layer.transpose else weight.T), weights)
 
 
 @lowers(Embed, indices=(0,))
@@ -40,9 +44,18 @@ def embed(layer: Embed, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.A
 
 
 @lowers(MatMul)
-def matmul(layer: MatMul, weights: Mapping[str, jax.Array], a: jax.Array, b: jax.Array) -> jax.Array:
+def matmul(
+    layer: MatMul,
+    weights: Mapping[str, jax.Array],
+    a: jax.Array,
+    b: jax.Array,
+    *,
+    product: Callable[[jax.Array, jax.Array], jax.Array] = jnp.matmul,
+) -> jax.Array:
     """See :class:`~jaxdnn.layers.dense.MatMul`."""
     del weights
+    row, column = (layer.vectors and x.ndim == 1 for x in (a, b))
+    a, b = a[None] if row else a, b[:, None] if column else b
     if min(a.ndim, b.ndim) < 2:
         raise ShapeError(f"a matrix has two axes or more, got {dims(a.shape)} and {dims(b.shape)}")
     a = a.swapaxes(-1, -2) if layer.transpose_a else a
@@ -51,4 +64,5 @@ def matmul(layer: MatMul, weights: Mapping[str, jax.Array], a: jax.Array, b: jax
         raise ShapeError(f"the rows of {dims(a.shape)} are not as long as the columns of {dims(b.shape)}")
     rank = max(a.ndim, b.ndim)
     a, b = (x.reshape((1,) * (rank - x.ndim) + x.shape) for x in (a, b))
-    return jnp.matmul(a, b)
+    y = product(a, b)
+    return jnp.squeeze(y, (-2,) * row + (-1,) * column)

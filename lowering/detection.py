@@ -50,7 +50,7 @@ def detection_output(
 ) -> Padded:
     """Detect in each image, then string the images' detections together."""
     del weights
-    boxes, scores = _decode(layer, location, confidence, prior, *first_step)
+    boxes, scores = decode(layer, location, confidence, prior, *first_step)
     return _joined(*jax.vmap(partial(_detect, layer))(boxes, scores))
 
 
@@ -75,19 +75,19 @@ def _best_classes(layer: BestClassOutput, boxes: jax.Array) -> tuple[jax.Array, 
 
 def _joined(rows: jax.Array, kept: jax.Array) -> Padded:
     """String together those rows (batch, n, 6) that are kept, or say of each image that it has none."""
-    batch = len(rows)
+    batch, number, _ = rows.shape
     none = jnp.full((batch, 1, 6), -1, rows.dtype)
     rows = _with_image(jnp.concatenate([rows, none], axis=1))
     # Each image's last row says that there is nothing; it counts if there is nothing in any image.
     nothing = jnp.broadcast_to(~jnp.any(kept), (batch, 1))
     kept = jnp.concatenate([kept, nothing], axis=1).ravel()
-    size = max(len(rows) - batch, batch)
+    size = batch * max(number, 1)
     order, count = first_true(kept, size)
     valid = (jnp.arange(size) < count).reshape(-1, 1)
     return Padded(jnp.where(valid, rows[order], -1).reshape(1, 1, size, 7), count, axis=2)
 
 
-def _decode(
+def decode(
     layer: DetectionOutput,
     location: jax.Array,
     confidence: jax.Array,
@@ -95,8 +95,8 @@ def _decode(
     objectness: jax.Array | None = None,
     first_location: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return boxes (batch, objects or 1, priors, 4) and scores (batch, objects, priors)."""
-    batch = len(location)
+    """Return what is suppressed: boxes (batch, objects or 1, priors, 4) and scores (batch, objects, priors)."""
+    batch = location.shape[0]
     if prior.shape[-1] % 4:
         raise ShapeError(f"priors must have 4 values each, got {dims(prior.shape)}")
     prior = prior.reshape(-1, prior.shape[-1] // 4, 4)
@@ -126,11 +126,11 @@ def _decode(
         certain = objectness.reshape(batch, 1, priors, 2)[..., 1] >= layer.objectness_threshold
         empty = np.arange(layer.classes).reshape(1, -1, 1) == layer.background
         scores = jnp.where(certain, scores, jnp.asarray(empty, scores.dtype))
-    objects = _objects(layer)
-    return boxes if layer.share_location else boxes[:, objects], scores[:, objects]
+    chosen = objects(layer)
+    return boxes if layer.share_location else boxes[:, chosen], scores[:, chosen]
 
 
-def _objects(layer: DetectionOutput) -> np.ndarray:
+def objects(layer: DetectionOutput) -> np.ndarray:
     """Return the classes that are not the background."""
     return np.array([label for label in range(layer.classes) if label != layer.background], int)
 
@@ -165,7 +165,7 @@ def _detect(layer: DetectionOutput, boxes: jax.Array, scores: jax.Array) -> tupl
 
     boxes, in_axes = (boxes[0], (None, 0)) if layer.share_location else (boxes, (0, 0))
     found, kept = jax.vmap(one_class, in_axes)(boxes, scores)
-    label = np.repeat(_objects(layer), candidates).reshape(-1, 1)
+    label = np.repeat(objects(layer), candidates).reshape(-1, 1)
     rows = jnp.concatenate([jnp.asarray(label, found.dtype), found.reshape(-1, 5)], axis=1)
     kept = kept.ravel()
     limit = len(rows) if layer.keep_top_k is None else min(layer.keep_top_k, len(rows))
@@ -186,6 +186,21 @@ def proposal(
 ) -> Padded | tuple[Padded, Padded]:
     """Propose in each image, then string the images' regions together."""
     del weights
+    batch = scores.shape[0]
+    propose = partial(_propose, layer)
+    boxes, found, counts = jax.vmap(propose)(*candidates(layer, scores, delta, image))
+    size = boxes.shape[1]
+    order, count = first_true((jnp.arange(size).reshape(1, -1) < counts.reshape(-1, 1)).ravel(), batch * size)
+    regions = _with_image(boxes)[order]
+    if not layer.scores:
+        return Padded(regions, count, axis=0)
+    return Padded(regions, count, axis=0), Padded(found.reshape(-1, 1)[order], count, axis=0)
+
+
+def candidates(
+    layer: Proposal, scores: jax.Array, delta: jax.Array, image: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return boxes (batch, n, 4), which of them are large enough (batch, n), and their scores (batch, n)."""
     _require_planes(scores, delta)
     batch, _, rows, columns = scores.shape
     number = len(layer.anchors)
@@ -199,14 +214,9 @@ def proposal(
     image = jnp.broadcast_to(image[:, :3], (batch, 3))
     objectness = scores[:, number:].transpose(0, 2, 3, 1).reshape(batch, -1)
     delta = delta.reshape(batch, number, 4, rows, columns).transpose(0, 3, 4, 1, 2).reshape(batch, -1, 4)
-    propose = partial(_propose, layer, _anchor_grid(layer, rows, columns))
-    boxes, found, counts = jax.vmap(propose)(objectness, delta, image)
-    size = boxes.shape[1]
-    order, count = first_true((jnp.arange(size).reshape(1, -1) < counts.reshape(-1, 1)).ravel(), batch * size)
-    regions = _with_image(boxes)[order]
-    if not layer.scores:
-        return Padded(regions, count, axis=0)
-    return Padded(regions, count, axis=0), Padded(found.reshape(-1, 1)[order], count, axis=0)
+    return *jax.vmap(partial(_candidate_boxes, layer, _anchor_grid(layer, rows, columns)))(
+        delta, image
+    ), objectness
 
 
 def _anchor_grid(layer: Proposal, rows: int, columns: int) -> np.ndarray:
@@ -216,20 +226,32 @@ def _anchor_grid(layer: Proposal, rows: int, columns: int) -> np.ndarray:
     return np.reshape(shift + np.array(layer.anchors).reshape(1, -1, 4), (-1, 4)).astype(np.float32)
 
 
-def _propose(
-    layer: Proposal, anchors: np.ndarray, scores: jax.Array, delta: jax.Array, image: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return one image's regions, their scores, and how many are valid."""
+def _candidate_boxes(
+    layer: Proposal, anchors: np.ndarray, delta: jax.Array, image: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return one image's boxes (n, 4), and which of them are large enough."""
     size = anchors[:, 2:] - anchors[:, :2] + 1
     centre = delta[:, :2] * size + (anchors[:, :2] + size / 2)
     half = jnp.exp(delta[:, 2:]) * size / 2
     last = image[1::-1].reshape(1, 2) - 1
     low, high = (jnp.clip(corner, 0, last) for corner in (centre - half, centre + half))
     valid = jnp.all(high - low + 1 >= layer.min_size * image[2], axis=1)
-    candidates = min(layer.pre_nms_top_n or len(anchors), len(anchors))
-    limit = min(layer.post_nms_top_n or candidates, candidates)
-    indices, count = best(scores, valid, candidates)
-    boxes = jnp.concatenate([low, high], axis=1)[indices]
+    return jnp.concatenate([low, high], axis=1), valid
+
+
+def limits(layer: Proposal, number: int) -> tuple[int, int]:
+    """Return how many of so many candidates go through suppression, and how many regions may remain."""
+    first = min(layer.pre_nms_top_n or number, number)
+    return first, min(layer.post_nms_top_n or first, first)
+
+
+def _propose(
+    layer: Proposal, boxes: jax.Array, valid: jax.Array, scores: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return one image's regions, their scores, and how many are valid."""
+    first, limit = limits(layer, len(boxes))
+    indices, count = best(scores, valid, first)
+    boxes = boxes[indices]
     overlap = partial(iou, extent=1.0)
     kept = suppress(boxes, count, threshold=layer.nms_threshold, limit=limit, overlap=overlap)
     chosen, count = first_true(kept, limit)

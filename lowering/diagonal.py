@@ -19,7 +19,9 @@ from jaxdnn.layers.diagonal import (
     SetDiagonal,
     TensorDiagonal,
     TensorDiagonalPart,
+    Triangle,
 )
+from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
@@ -35,6 +37,17 @@ def band_part(layer: BandPart, weights: Weights, x: jax.Array) -> jax.Array:
     keep &= (layer.upper < 0) | (-distance <= layer.upper)
     keep = keep.reshape((1,) * (x.ndim - 2) + keep.shape)
     return jnp.where(keep, x, jnp.zeros((), x.dtype))
+
+
+@lowers(Triangle, numpy=True, moves=True)
+def triangle(layer: Triangle, weights: Weights, x: Any) -> Any:
+    """See :class:`~jaxdnn.layers.diagonal.Triangle`."""
+    del weights
+    _require_matrices(x)
+    number = np.subtract.outer(-np.arange(x.shape[-2]), -np.arange(x.shape[-1]))
+    keep = number >= layer.diagonal if layer.upper else number <= layer.diagonal
+    keep = keep.reshape((1,) * (x.ndim - 2) + keep.shape)
+    return namespace(x).where(keep, x, np.zeros((), x.dtype))
 
 
 @lowers(Diagonal, moves=True)

@@ -149,10 +149,15 @@ def scatter_update(
     depth = indices.shape[-1] if indices.ndim else 0
     if depth > x.ndim or values.shape != indices.shape[:-1] + x.shape[depth:]:
         raise ShapeError(f"values {dims(values.shape)} at {dims(indices.shape)} do not fit {dims(x.shape)}")
-    places = x.at[tuple(indices[..., axis] for axis in range(depth))]
-    if layer.operation == "subtract":
+    return updated(x, tuple(indices[..., axis] for axis in range(depth)), values, layer.operation)
+
+
+def updated(x: jax.Array, index: tuple[Any, ...], values: jax.Array, operation: str) -> jax.Array:
+    """Return x with elements, or slices, changed by an operation of :data:`~jaxdnn.layers.indexing.UPDATES`."""
+    places = x.at[index]
+    if operation == "subtract":
         return places.add(-values, mode="drop")
-    changed: jax.Array = getattr(places, layer.operation)(values, mode="drop")
+    changed: jax.Array = getattr(places, operation)(values, mode="drop")
     return changed
 
 
@@ -166,6 +171,9 @@ def one_hot(layer: OneHot, weights: Weights, indices: Any, on: Any, off: Any) ->
     along[axis] = -1
     places = np.arange(layer.depth, dtype=indices.dtype).reshape(along)
     spread = indices.reshape((*indices.shape[:axis], 1, *indices.shape[axis:]))
+    if layer.from_end:
+        zero, depth = np.zeros((), indices.dtype), np.asarray(layer.depth, indices.dtype)
+        spread = xp.where(spread < zero, spread + depth, spread)
     scalar = (1,) * (indices.ndim + 1)
     return xp.where(spread == places, on.reshape(scalar), off.reshape(scalar))
 
@@ -174,11 +182,18 @@ def one_hot(layer: OneHot, weights: Weights, indices: Any, on: Any, off: Any) ->
 def top_k(layer: TopK, weights: Weights, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both zeros are equal here; XLA's own order puts the negative one behind."""
     del weights
-    if x.ndim == 0 or layer.count > x.shape[-1]:
-        raise ShapeError(f"{layer.count} elements are more than the last axis of {dims(x.shape)} has")
+    axis = normalize_axis(layer.axis, x.ndim)
+    if layer.count > x.shape[axis]:
+        which = "the last axis" if axis == x.ndim - 1 else f"axis {axis}"
+        raise ShapeError(f"{layer.count} elements are more than {which} of {dims(x.shape)} has")
     zero = jnp.zeros((), x.dtype)
-    indices = lax.top_k(jnp.where(x == zero, zero, x), layer.count)[1].astype(jnp.int32)
-    return jnp.take_along_axis(x, indices, axis=-1), indices
+    keys = jnp.moveaxis(jnp.where(x == zero, zero, x), axis, -1)
+    if layer.smallest:
+        # The complement turns the order of integers around, the lowest one too, which has no negative.
+        keys = -keys if jnp.issubdtype(x.dtype, jnp.floating) else ~keys
+        keys = jnp.where(keys == zero, zero, keys)
+    indices = jnp.moveaxis(lax.top_k(keys, layer.count)[1].astype(jnp.int32), -1, axis)
+    return jnp.take_along_axis(x, indices, axis=axis), indices
 
 
 @lowers(Stitch, numpy=True, moves=True)

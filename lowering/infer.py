@@ -18,11 +18,15 @@ from jaxdnn.layers.constant import Const
 from jaxdnn.layers.custom import Custom
 from jaxdnn.lowering.padded import DataDependentError, Padded, with_origin
 from jaxdnn.lowering.program import Program, place
+from jaxdnn.lowering.recipes import Note, for_platform, noting
 
 MAX_ELEMENTS = 2**31 - 1
 """No value and no parameter may be larger: XLA indexes with 32 bits on some devices, and Caffe everywhere."""
 
 _TRIAL_SIZES = (64, 96)
+
+_NONE = "none"
+"""A platform for which all is plain: shapes are the same on each, and plain operations are traced fastest."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Inferred:
         constants: the values that are known while tracing: they depend on constants and shapes alone.
         counts: the values whose number of entries depends on the data, and how many there are at most.
         stops: the nodes that have to know something that depends on the data; nothing is known of what is behind.
+        recipes: for each node's name, how a CPU computes it; empty where there is no choice.
     """
 
     values: dict[str, Spec]
@@ -63,6 +68,7 @@ class Inferred:
     constants: dict[str, np.ndarray]
     counts: dict[str, int]
     stops: tuple[str, ...]
+    recipes: dict[str, tuple[Note, ...]]
 
 
 def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Shape]) -> Inferred:
@@ -85,6 +91,7 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
     params: dict[str, Shape] = {}
     shapes: dict[str, tuple[tuple[Shape, ...], tuple[Shape, ...]]] = {}
     stops: list[str] = []
+    recipes: dict[str, tuple[Note, ...]] = {}
     for node in program.graph.nodes:
         if not known.keys() >= set(node.inputs):
             continue
@@ -96,7 +103,8 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
                 _check_param(node, slot, shape, stored, params)
                 weights[slot] = _struct(shape, program.param_types[node.params[slot]])
             try:
-                results = with_origin(node.outputs, _run(program, node, weights, arguments))
+                found, recipes[node.name] = _run(program, node, weights, arguments)
+                results = with_origin(node.outputs, found)
             except DataDependentError:
                 stops.append(node.name)
                 continue
@@ -107,10 +115,10 @@ def infer(program: Program, inputs: Mapping[str, Spec], stored: Mapping[str, Sha
     constants = {name: value for name, value in known.items() if isinstance(value, np.ndarray)}
     counts = {each.origin: each.shape[each.axis] for each in known.values() if isinstance(each, Padded)}
     specs = {name: _spec(value) for name, value in known.items()}
-    return Inferred(specs, params, shapes, constants, counts, tuple(stops))
+    return Inferred(specs, params, shapes, constants, counts, tuple(stops), recipes)
 
 
-_MEMORY: dict[Hashable, tuple[Any, ...]] = {}
+_MEMORY: dict[Hashable, tuple[tuple[Any, ...], tuple[Note, ...]]] = {}
 """Results of :func:`_run`. A network repeats its blocks, and a service loads the same network again."""
 
 _MOST_BYTES = 1 << 20
@@ -119,30 +127,32 @@ _MOST_BYTES = 1 << 20
 
 def _run(
     program: Program, node: Node, weights: dict[str, Any], arguments: tuple[Any, ...]
-) -> tuple[Any, ...]:
-    """Trace one node: a structure for each array that it computes, and constants as they are."""
-    concrete = {i: value for i, value in enumerate(arguments) if isinstance(value, np.ndarray)}
-    abstract = {i: value for i, value in enumerate(arguments) if i not in concrete}
+) -> tuple[tuple[Any, ...], tuple[Note, ...]]:
+    """Trace one node: a structure for each array that it computes, and constants as they are; and its recipes."""
+    leaves, structure = jax.tree.flatten(arguments)
+    concrete = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)}
+    abstract = {i: leaf for i, leaf in enumerate(leaves) if i not in concrete}
     results: tuple[Any, ...] = ()
 
     def run(weights: dict[str, Any], abstract: dict[int, Any]) -> tuple[Any, ...]:
         nonlocal results
         merged = abstract | concrete
-        results = program.run(node, weights, tuple(merged[i] for i in range(len(merged))))
+        given = jax.tree.unflatten(structure, [merged[i] for i in range(len(merged))])
+        results = program.run(node, weights, given)
         return results
 
     key = _key(program, node, weights, arguments)
     if key is None or key not in _MEMORY:
-        traced = jax.eval_shape(run, weights, abstract)
-        kept = tuple(
-            value if isinstance(value, np.ndarray) else spec
-            for value, spec in zip(results, traced, strict=True)
+        with for_platform(_NONE), noting() as notes:
+            traced = jax.eval_shape(run, weights, abstract)
+        kept: tuple[Any, ...] = jax.tree.map(
+            lambda value, spec: value if isinstance(value, np.ndarray) else spec, results, traced
         )
         if key is None:
-            return kept
+            return kept, tuple(notes)
         if len(_MEMORY) >= 10_000:
             _MEMORY.clear()
-        _MEMORY[key] = kept
+        _MEMORY[key] = kept, tuple(notes)
     return _MEMORY[key]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -26,36 +25,10 @@ from jaxdnn.layers.lists import (
     ListSplit,
 )
 from jaxdnn.lowering.namespace import namespace
+from jaxdnn.lowering.ragged import Ragged
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Ragged:
-    """A list whose elements have different shapes. It can be written to, read and joined where numbers are known."""
-
-    elements: tuple[Any, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The number of elements; they are as if without elements of their own."""
-        return len(self.elements), 0
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of that shape."""
-        return 2
-
-    @property
-    def dtype(self) -> Any:
-        """The elements' type."""
-        return self.elements[0].dtype
-
-    def astype(self, dtype: Any) -> Ragged:
-        """Return the elements in another type."""
-        return Ragged(tuple(element.astype(dtype) for element in self.elements))
 
 
 @lowers(ListReserve, numpy=True)
@@ -80,7 +53,7 @@ def set_(layer: ListSet, weights: Weights, x: Any, index: Any, value: Any) -> An
         elements = list(x.elements if isinstance(x, Ragged) else x)
         elements[int(index)] = value
         return Ragged(tuple(elements))
-    return _replaced(_of_elements(_dense(x), value.shape), index, value)
+    return _replaced(_of_elements(_dense(x), value.shape, value.dtype), index, value)
 
 
 @lowers(ListGet, numpy=True, moves=True)
@@ -109,7 +82,7 @@ def scatter(layer: ListScatter, weights: Weights, x: Any, indices: Any, values: 
             _require_inside(int(indices.min()), x)
         if np.array_equal(indices, np.arange(x.shape[0])):
             return values
-    return _replaced(_of_elements(x, values.shape[1:]), indices, values)
+    return _replaced(_of_elements(x, values.shape[1:], values.dtype), indices, values)
 
 
 @lowers(ListResize, numpy=True, moves=True)
@@ -151,7 +124,7 @@ def split(layer: ListSplit, weights: Weights, x: Any) -> Any:
 def push(layer: ListPush, weights: Weights, x: Any, value: Any) -> Any:
     """See :class:`~jaxdnn.layers.lists.ListPush`."""
     del layer, weights
-    x = _of_elements(_dense(x), value.shape)
+    x = _of_elements(_dense(x), value.shape, value.dtype)
     return namespace(x, value).concatenate([x, value[None].astype(x.dtype)])
 
 
@@ -187,13 +160,13 @@ def _dense(x: Any) -> Any:
     return x
 
 
-def _of_elements(x: Any, shape: tuple[int, ...]) -> Any:
-    """Return the list with elements of this shape, which it takes on if it has none yet."""
-    if x.shape[1:] == shape:
+def _of_elements(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the list with elements of this shape and type, which it takes on if it has none yet."""
+    if x.shape[1:] == shape and (x.size or x.dtype == dtype):
         return x
     if math.prod(x.shape[1:]) and x.shape[0]:
         raise ShapeError(f"the list has elements of {dims(x.shape[1:])}, not of {dims(shape)}")
-    return np.zeros((x.shape[0], *shape), x.dtype)
+    return np.zeros((x.shape[0], *shape), dtype)
 
 
 def _resized(x: Any, count: int) -> Any:
@@ -208,6 +181,8 @@ def _replaced(x: Any, index: Any, value: Any) -> Any:
         result = x.copy()
         result[index] = value
         return result
+    if not x.shape[0]:  # in a loop without rounds
+        return jnp.asarray(x)
     return jnp.asarray(x).at[index].set(value.astype(x.dtype))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims, normalize_axis
@@ -17,6 +18,7 @@ from jaxdnn.layers.loss import (
     EuclideanLoss,
     HingeLoss,
     InfogainLoss,
+    NegativeLogLikelihood,
     SigmoidCrossEntropyLoss,
     SmoothL1Loss,
 )
@@ -181,3 +183,25 @@ def accuracy(
     members = jax.nn.one_hot(labels, classes, dtype=x.dtype) * counts.astype(x.dtype).reshape(-1, 1)
     found = (members * hits.astype(x.dtype).reshape(-1, 1)).sum(axis=0)
     return share, found / jnp.maximum(members.sum(axis=0), 1)
+
+
+@lowers(NegativeLogLikelihood, float32=True, indices=(1,))
+def negative_log_likelihood(
+    layer: NegativeLogLikelihood, weights: Weights, x: jax.Array, labels: jax.Array, *given: jax.Array
+) -> jax.Array:
+    """See :class:`~jaxdnn.layers.loss.NegativeLogLikelihood`."""
+    del weights
+    if x.ndim < 2 or labels.shape != x.shape[:1] + x.shape[2:]:
+        raise ShapeError(f"labels of {dims(labels.shape)} do not fit {dims(x.shape)}")
+    if given and given[0].shape != x.shape[1:2]:
+        raise ShapeError(f"{dims(given[0].shape)} weights do not fit {x.shape[1]} classes")
+    places = labels.astype(np.int32)
+    counts = jnp.ones(labels.shape, bool) if layer.ignore_label is None else places != layer.ignore_label
+    known = jnp.where(counts, places, 0)
+    own = jnp.take_along_axis(x, known[:, None], 1, mode="fill")[:, 0]
+    weight = jnp.take(given[0], known, mode="fill") if given else jnp.ones_like(own)
+    weight = jnp.where(counts, weight, 0)
+    y = jnp.where(counts, -own * weight, 0)
+    if layer.reduction == "none":
+        return y
+    return jnp.sum(y) / jnp.sum(weight) if layer.reduction == "mean" else jnp.sum(y)

@@ -10,14 +10,23 @@ import numpy as np
 
 from jaxdnn.errors import LayerError
 
+MOST_KNOWN = 2**27
+"""How many elements a value may have that is computed while a program is traced: a few bytes may ask for any number."""
 
-def namespace(*arrays: Any) -> Any:
+
+def namespace(*arrays: Any, elements: int = 0) -> Any:
     """Return numpy if all arrays are numpy's, and jax.numpy otherwise.
 
     Values that are computed from constants and shapes alone then stay concrete while a program is traced:
     prior boxes are constants, and shape arithmetic never reaches XLA.
+
+    Args:
+        arrays: what is computed with.
+        elements: how many the result has, if that may be far more than the arrays have. More than
+            :data:`MOST_KNOWN` are left to XLA, before which sizes are checked.
     """
-    return np if all(isinstance(array, np.ndarray | np.generic) for array in arrays) else jnp
+    known = all(isinstance(array, np.ndarray | np.generic) for array in arrays)
+    return np if known and elements <= MOST_KNOWN else jnp
 
 
 def narrow(value: Any) -> Any:

@@ -74,15 +74,26 @@ def local_response_norm(
         index = normalize_axis(layer.left_out, x.shape[layer.axis], "left_out")
         energy = energy - lax.slice_in_dim(squares, index, index + 1, axis=normalize_axis(layer.axis, x.ndim))
     count = layer.size ** len(axes) if layer.average else 1
-    return x * (layer.bias + layer.alpha / count * energy) ** -layer.beta
+    return x * _inverse_power(layer.bias + layer.alpha / count * energy, layer.beta)
+
+
+def _inverse_power(x: jax.Array, exponent: float) -> jax.Array:
+    """Return ``x**-exponent``; for the exponents that networks have by roots, which cost a tenth of a power."""
+    if exponent == 1:
+        return 1 / x
+    if exponent not in (0.5, 0.75):
+        return x**-exponent
+    root = lax.rsqrt(x)
+    return root if exponent == 0.5 else root * lax.sqrt(root)
 
 
 @lowers(MeanVarianceNorm, float32=True)
 def mean_variance_norm(layer: MeanVarianceNorm, weights: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.normalization.MeanVarianceNorm`."""
     del weights
-    axes = tuple(range(layer.axis, x.ndim))
-    y = x - jnp.mean(x, axes, keepdims=True)
+    first = layer.axis if layer.axis == x.ndim else normalize_axis(layer.axis, x.ndim)
+    axes = tuple(range(first, x.ndim))
+    y = x - jnp.mean(x, axes, keepdims=True) if layer.subtract_mean else x
     if not layer.normalize_variance:
         return y
     variance = jnp.mean(jnp.square(y), axes, keepdims=True)

@@ -18,6 +18,7 @@ import numpy as np
 from jaxdnn.ir import Params
 from jaxdnn.lowering.padded import DataDependentError, trim
 from jaxdnn.lowering.program import Program
+from jaxdnn.lowering.ragged import Ragged
 
 _HINT = "net(x) outside of jit computes it in several parts"
 
@@ -41,7 +42,7 @@ def compute(
             they have the policy's otherwise.
 
     Returns:
-        arrays by these names, trimmed to their valid size.
+        arrays by these names, trimmed to their valid size; of a sequence a list of arrays.
 
     Raises:
         JaxdnnError: a layer cannot be computed, or what it has to know depends on the data inside of a loop.
@@ -49,7 +50,11 @@ def compute(
     feeds = dict(inputs)
     static = {name: np.asarray(feeds.pop(name)) for name in program.static_inputs if name in feeds}
     values = _Call(program, params, feeds, fixed=static).outputs(outputs, as_computed)
-    return {name: trim(values[name]) for name in outputs}
+    return {name: _returned(values[name]) for name in outputs}
+
+
+def _returned(value: Any) -> Any:
+    return list(value.elements) if isinstance(value, Ragged) else trim(value)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxdnn.layers.base import normalize_axis
+from jaxdnn.errors import ShapeError
+from jaxdnn.layers.base import dims, normalize_axis
 from jaxdnn.layers.pooling import MaxUnpool, Pool, SpatialPyramidPool, Window
 from jaxdnn.lowering.registry import lowers
 
@@ -35,7 +36,8 @@ def slide(
         combine: ``f(earlier, later)`` of two tuples of arrays.
     """
     reach = (window.count - 1) * window.stride + 1
-    missing = max(0, reach + window.kernel - 1 - window.before - window.size)
+    apart = window.dilation
+    missing = max(0, reach + (window.kernel - 1) * apart - window.before - window.size)
     pads = [(window.before, missing) if i == axis else (0, 0) for i in range(arrays[0].ndim)]
     spans = tuple(jnp.pad(a, pads, constant_values=fill) for a, fill in zip(arrays, fills, strict=True))
 
@@ -45,12 +47,12 @@ def slide(
     parts, offset, length = [], 0, 1
     while True:
         if window.kernel & length:
-            parts.append(cut(offset, offset + reach, window.stride))
+            parts.append(cut(offset * apart, offset * apart + reach, window.stride))
             offset += length
         if offset == window.kernel:
             return reduce(combine, parts)
         size = spans[0].shape[axis]
-        spans = combine(cut(0, size - length), cut(length, size))
+        spans = combine(cut(0, size - length * apart), cut(length * apart, size))
         length *= 2
 
 
@@ -85,6 +87,8 @@ def _pooled(layer: Pool, x: jax.Array) -> jax.Array:
     if layer.statistic == "max":
         return _over_plane(layer, x, jnp.max, _maximum, _lowest(x))
     total = _over_plane(layer, x, jnp.sum, add, 0.0)
+    if layer.statistic == "sum":
+        return total
     if layer.statistic == "average":
         divisor = _divisor(layer, windows).astype(x.dtype)
         behind = (1,) if layer.channels_last else ()
@@ -131,7 +135,13 @@ def _max_with_indices(layer: Pool, x: jax.Array) -> Arrays:
     counted = [axis for axis in range(first, x.ndim) if layer.index_of != "plane" or axis in axes]
     sizes = [x.shape[axis] for axis in counted]
     along = [x.shape[axis] if axis in counted else 1 for axis in range(x.ndim)]
-    places = jnp.arange(math.prod(sizes), dtype=jnp.int32).reshape(along)
+    places = jnp.arange(math.prod(sizes), dtype=jnp.int32)
+    if layer.first_fastest:
+        outer, plane = sizes[: -len(axes)], sizes[-len(axes) :]
+        places = jnp.moveaxis(
+            places.reshape(math.prod(outer), *plane[::-1]), range(1, len(axes) + 1), range(len(axes), 0, -1)
+        )
+    places = places.reshape(along)
     pair: Arrays = (x, jnp.broadcast_to(places, x.shape))
     for axis, window in reversed(list(zip(axes, windows, strict=True))):
         pair = slide(pair, (_lowest(x), -1), axis, window, _first_maximum)
@@ -147,15 +157,23 @@ def max_unpool(
     size = layer.output_size(x.shape, indices.shape, *(array.shape for array in like))
     outer = x.shape[: normalize_axis(layer.axis, x.ndim) + 1]
     count, plane = math.prod(x.shape[len(outer) :]), math.prod(size)
+    if layer.index_of == "batch":
+        count, plane = x.size, math.prod(outer) * plane
     values = x.reshape(-1, count)
     targets = indices.astype(jnp.int32).reshape(-1, count)
-    targets = jnp.where(targets < 0, plane, targets)  # a negative index would count from the end
     rows = jnp.arange(len(values), dtype=jnp.int32).reshape(-1, 1)
+    targets = jnp.where(targets < 0, plane, targets)  # a negative index would count from the end
     order = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32).reshape(1, -1), targets.shape)
     last = jnp.full((len(values), plane), -1, jnp.int32)
     last = last.at[rows, targets].max(order, mode="drop")
     taken = jnp.take_along_axis(values, jnp.maximum(last, 0), axis=1)
-    return jnp.where(last < 0, 0, taken).reshape(*outer, *size)
+    y = jnp.where(last < 0, 0, taken).reshape(*outer, *size)
+    if not layer.shape:
+        return y
+    if len(layer.shape) != y.ndim:
+        raise ShapeError(f"the shape {dims(layer.shape)} does not fit values of {dims(x.shape)}")
+    y = y[tuple(map(slice, layer.shape))]
+    return jnp.pad(y, [(0, n - old) for n, old in zip(layer.shape, y.shape, strict=True)])
 
 
 @lowers(SpatialPyramidPool, float32=_sums, moves=True)

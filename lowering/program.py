@@ -32,6 +32,7 @@ from jaxdnn.lowering.padded import (
     without_origin,
 )
 from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
+from jaxdnn.lowering.recipes import jit_here
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
 from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
@@ -136,6 +137,21 @@ class Program(ComparedByContent):
                     types[reference] = widest(types.get(reference, kept), kept)
         return types
 
+    def lowering_of(self, node: Node) -> Lowering:
+        """Return how a node computes."""
+        lowering = self._lowerings[node.name]
+        assert lowering is not None
+        return lowering
+
+    def type_for(self, node: Node, arguments: tuple[Any, ...]) -> str:
+        """Return the type that a node computes in when it reads these values."""
+        lowering, compute = self.lowering_of(node), self.compute_type(node)
+        # Constants among themselves (sizes, prior boxes) lose nothing to a half type: only what reads them rounds.
+        concrete = lowering.numpy and all(isinstance(v, np.ndarray | np.generic) for v in arguments)
+        if concrete or (lowering.moves and not any(map(is_half, arguments))):
+            return at_least_float32(compute)
+        return compute
+
     def __call__(
         self,
         params: Params,
@@ -180,7 +196,7 @@ class Program(ComparedByContent):
 
                 while len(self._compiled) >= _KEPT:
                     del self._compiled[next(iter(self._compiled))]
-                self._compiled[key] = jax.jit(run)
+                self._compiled[key] = jit_here(run)
             return self._compiled[key]
 
     def computable(self, fed: Iterable[str]) -> tuple[str, ...]:
@@ -203,7 +219,7 @@ class Program(ComparedByContent):
         values: dict[str, Any] = dict(self.fallbacks)
         for name, value in inputs.items():
             fixed = name in self.static_inputs and isinstance(value, np.ndarray)
-            values[name] = narrow(value) if fixed else jnp.asarray(value)
+            values[name] = narrow(value) if fixed else jax.tree.map(jnp.asarray, value)
         values |= {name: narrow(value) for name, value in (known or {}).items()}
         return self.interpret(lambda node: self._weights(node, params), values, wanted)
 
@@ -253,13 +269,7 @@ class Program(ComparedByContent):
         Raises:
             JaxdnnError: with the node's name and place in its file.
         """
-        lowering = self._lowerings[node.name]
-        assert lowering is not None
-        compute = self.compute_type(node)
-        # Constants among themselves (sizes, prior boxes) lose nothing to a half type: only what reads them rounds.
-        concrete = lowering.numpy and all(isinstance(v, np.ndarray | np.generic) for v in arguments)
-        if concrete or (lowering.moves and not any(map(is_half, arguments))):
-            compute = at_least_float32(compute)
+        lowering, compute = self.lowering_of(node), self.type_for(node, arguments)
         plain = tuple(
             unpad(value) if index in lowering.indices else cast(unpad(value), compute)
             for index, value in enumerate(arguments)
@@ -282,7 +292,7 @@ class Program(ComparedByContent):
             error.values, error.rows = self._unknown(node, arguments, error.arguments)
             error.arguments = ()
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError, ArithmeticError) as error:
             shapes = ", ".join(dims(np.shape(value)) for value in plain)
             raise ShapeError(
                 f"cannot be computed on inputs of shape {shapes}: {error}", **place(node)
@@ -316,8 +326,7 @@ class Program(ComparedByContent):
             for index, (name, value) in enumerate(zip(node.inputs, arguments, strict=True))
             if not isinstance(value, np.ndarray)
         }
-        lowering = self._lowerings[node.name]
-        assert lowering is not None
+        lowering = self.lowering_of(node)
         decisive = stated or lowering.known(node.layer, len(arguments))
         known = [traced[i] for i in decisive if i in traced]
         small = [traced[i] for i in traced if decides_shapes(arguments[i].shape, arguments[i].dtype)]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxdnn.errors import ShapeError
+from jaxdnn.errors import LayerError, ShapeError
 from jaxdnn.layers.base import dims, normalize_axis
 from jaxdnn.layers.quantization import (
     Bitcast,
@@ -21,7 +21,7 @@ from jaxdnn.layers.quantization import (
     QuantizeDequantize,
     integer_range,
 )
-from jaxdnn.lowering.arithmetic import to_integers
+from jaxdnn.lowering.casting import to_integers
 from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.registry import lowers
 
@@ -148,4 +148,11 @@ def product_range(layer: ProductRange, weights: Weights, *limits: Any) -> tuple[
 def bitcast(layer: Bitcast, weights: Weights, x: jax.Array) -> jax.Array:
     """See :class:`~jaxdnn.layers.quantization.Bitcast`."""
     del weights
-    return lax.bitcast_convert_type(x, jnp.dtype(layer.dtype))
+    for name in filter(None, (layer.source, layer.dtype)):
+        if jax.dtypes.canonicalize_dtype(jnp.dtype(name)) != jnp.dtype(name):
+            raise LayerError(f"the bits of {name} are 64: enable jax_enable_x64")
+    source, dtype = (jnp.dtype(name) for name in (layer.source or str(x.dtype), layer.dtype))
+    x = x.astype(np.uint8 if source.kind == "b" else source)
+    if dtype.kind == "b":
+        return lax.bitcast_convert_type(x, np.uint8) != 0
+    return lax.bitcast_convert_type(x, dtype)

@@ -59,7 +59,7 @@ def _inner(layer: Layer, weight: jax.Array, x: jax.Array, given: Weights, **opti
 def _integer_sums(layer: Layer, steps: jax.Array, weight: jax.Array) -> jax.Array:
     """Round the numbers to integers, and return the layer's sums over them in the numbers' type."""
     whole = nearest_integers(steps, jnp)
-    product = _integer_product if isinstance(layer, Dense) else _integer_convolution
+    product = _integer_product if isinstance(layer, Dense) else integer_convolution
     # While shapes are inferred all parameters are floating numbers.
     return _inner(layer, weight.astype(jnp.int8), whole, {}, product=product).astype(steps.dtype)
 
@@ -78,7 +78,7 @@ def _integer_product(x: jax.Array, weight: jax.Array) -> jax.Array:
     return jnp.matmul(x, weight, preferred_element_type=jnp.int32)
 
 
-def _integer_convolution(
+def integer_convolution(
     x: jax.Array,
     weight: jax.Array,
     *,

@@ -26,7 +26,8 @@ def reduce(layer: Reduce, weights: Mapping[str, jax.Array], x: Any) -> Any:
     """See :class:`~jaxdnn.layers.reduction.Reduce`."""
     del weights
     xp = namespace(x)
-    axes = range(x.ndim) if layer.axes is None else [normalize_axis(a, x.ndim) for a in layer.axes]
+    every = layer.axes is None or (layer.none_is_all and not layer.axes)
+    axes = range(x.ndim) if every else [normalize_axis(a, x.ndim) for a in layer.axes or ()]
     if layer.later_axes:
         axes = range(min(axes), x.ndim)
     if layer.operation == "abs_sum":
@@ -36,6 +37,8 @@ def reduce(layer: Reduce, weights: Mapping[str, jax.Array], x: Any) -> Any:
     options: dict[str, Any] = {"axis": tuple(axes), "keepdims": layer.keepdims}
     if layer.operation == "mean":
         y = _mean(xp, x, **options)
+    elif layer.operation == "log_sum_exp":
+        y = _log_sum_exp(xp, x, **options)
     else:
         function = getattr(xp, _FUNCTIONS.get(layer.operation, layer.operation))
         if not x.size and layer.operation in ("max", "min"):
@@ -54,8 +57,21 @@ def _mean(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return mean.astype(x.dtype)
 
 
+def _log_sum_exp(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Move the largest element to 0 first, so that no exponential is infinite; no elements have the sum 0."""
+    wide = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(np.float32)
+    largest = xp.max(wide, axis=axis, keepdims=True, initial=-math.inf)
+    largest = lax.stop_gradient(largest) if xp is jnp else largest
+    largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
+    with np.errstate(divide="ignore"):
+        y = xp.log(xp.sum(xp.exp(wide - largest), axis=axis, keepdims=True)) + largest
+    return (y if keepdims else xp.squeeze(y, axis)).astype(x.dtype)
+
+
 def _extreme_of_none(operation: str, dtype: Any) -> Any:
     """Return the largest or smallest element of none: the other end of the type."""
+    if np.dtype(dtype).kind == "b":
+        return operation == "min"
     if jnp.issubdtype(dtype, jnp.integer):
         return np.iinfo(dtype).min if operation == "max" else np.iinfo(dtype).max
     return -math.inf if operation == "max" else math.inf
@@ -74,7 +90,7 @@ def argmax(layer: ArgMax, weights: Mapping[str, jax.Array], x: jax.Array) -> jax
     if layer.output == "both":
         y = jnp.concatenate([indices.astype(x.dtype), values], axis=1)
     else:
-        y = values if layer.output == "values" else indices.astype(layer.dtype)
+        y = values if layer.output == "values" else indices.astype(jax.dtypes.canonicalize_dtype(layer.dtype))
     if layer.axis is None:
         return y.reshape(y.shape + (1,) * (rank - 3))
     return y if layer.keepdims else jnp.squeeze(y, axis)

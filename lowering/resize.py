@@ -3,49 +3,105 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims, normalize_axis
 from jaxdnn.layers.resize import KERNELS, CropAndResize, Interp, Resample, Resize, ScaleAndTranslate
+from jaxdnn.lowering.kernels import KERNEL_FUNCTIONS, keys
+from jaxdnn.lowering.positions import ROUNDING, half_away, positions_of
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
+
+
+_MOVING = ("crop", "half_pixel_unshifted")
+"""The coordinates that move elements even where the size stays."""
 
 
 @lowers(Resize)
 def resize(layer: Resize, weights: Weights, x: Any, reference: Any = None) -> Any:
     """Resize one axis after the other."""
     del weights
-    axes = [normalize_axis(axis, x.ndim) for axis in layer.axes]
+    axes = [normalize_axis(axis, x.ndim) for axis in (range(x.ndim) if layer.axes is None else layer.axes)]
+    for name in ("size", "scale", "regions"):
+        values = getattr(layer, name)
+        if values and len(values) != len(axes):
+            raise ShapeError(f"{name} has {len(values)} values for {len(axes)} axes of {dims(x.shape)}")
     scales = layer.scale if reference is None else None
     if reference is not None:
         sizes = _sizes_of(reference, axes)
     elif scales is not None:
-        sizes = tuple(int(x.shape[axis] * scale) for axis, scale in zip(axes, scales, strict=True))
+        sizes = tuple(_scaled(x.shape[axis], scale) for axis, scale in zip(axes, scales, strict=True))
     else:
-        sizes = layer.size or _sizes_of(x, axes)
-    if min(sizes) < 1:
+        sizes, scales = layer.fitted(_sizes_of(x, axes))
+    if any(size < 1 for size in sizes):
         raise ShapeError(f"{dims(x.shape)} has nothing left at the scale {layer.scale}")
-    for axis, size, scale in zip(axes, sizes, scales or (None,) * len(axes), strict=True):
-        positions = _positions(layer.coordinates, x.shape[axis], size, scale)
-        if layer.mode == "nearest":
-            x = _take(x, _ROUNDING[layer.rounding](positions), axis)
-        elif layer.mode == "cubic":
-            x = _mix_four(layer, x, positions, axis)
-        elif layer.mode == "area":
-            # One element has no corners, and one repeated element has no area.
-            coordinates = "asymmetric" if 1 in (size, x.shape[axis]) else layer.coordinates
-            ends = _positions(coordinates, x.shape[axis], size, scale, count=size + 1)
-            x = _apply(x, _area_matrix(x.shape[axis], ends), axis)
-        else:
-            x = interpolate(x, positions, axis)
+    regions = layer.regions or ((0.0, 1.0),) * len(axes)
+    for axis, size, scale, region in zip(axes, sizes, scales or (None,) * len(axes), regions, strict=True):
+        length = x.shape[axis]
+        if size == length and scale in (None, 1) and layer.coordinates not in _MOVING:
+            continue
+        if scale is not None and is_symbolic_dim(size) and _repeats(layer, scale):
+            x = jnp.repeat(x, int(scale), axis)
+            continue
+        positions = positions_of(layer.coordinates, length, size, scale, region=region)
+        x = _resized(layer, x, axis, positions, size if scale is None else length * scale)
+        if layer.coordinates == "crop":
+            outside = (positions < 0) | (positions > length - 1)
+            along = outside.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+            x = jnp.where(along, jnp.asarray(layer.extrapolation, x.dtype), x)
     return x
+
+
+def _resized(layer: Resize, x: Any, axis: int, positions: np.ndarray, target: float) -> Any:
+    """Return the elements at positions along an axis that is to be so long, by any mode."""
+    length, size = x.shape[axis], len(positions)
+    if layer.mode == "nearest":
+        return _take(x, ROUNDING[layer.rounding](positions), axis)
+    if layer.antialias and target < length:
+        return _apply(x, _wide_matrix(layer, length, positions, target / length), axis)
+    if layer.mode == "cubic":
+        return _mix_four(layer, x, positions, axis)
+    if layer.mode == "linear":
+        return interpolate(x, positions, axis)
+    # One element has no corners, and one repeated element has no area.
+    coordinates = "asymmetric" if 1 in (size, length) else layer.coordinates
+    scale = None if target == size else target / length
+    return _apply(x, _area_matrix(length, positions_of(coordinates, length, size, scale, size + 1)), axis)
+
+
+def _wide_matrix(layer: Resize, size: int, positions: np.ndarray, share: float) -> np.ndarray:
+    """Return each input element's weight in each output element, the kernel being wider by a share's inverse."""
+    reach = math.ceil((2 if layer.mode == "cubic" else 1) / share)
+    taps = np.floor(positions)[:, None] + np.arange(-reach, reach + 2, dtype=np.float32)
+    distance = np.abs(taps - positions[:, None]) * np.float32(share)
+    weight = keys(distance, layer.coefficient) if layer.mode == "cubic" else np.maximum(0, 1 - distance)
+    if layer.exclude_outside:
+        weight = np.where((taps >= 0) & (taps < size), weight, 0)
+    weight = weight / weight.sum(axis=1, keepdims=True)
+    matrix = np.zeros((len(positions), size), np.float32)
+    rows = np.broadcast_to(np.arange(len(positions))[:, None], taps.shape)
+    np.add.at(matrix, (rows, np.clip(taps, 0, size - 1).astype(np.int64)), weight)
+    return matrix
+
+
+def _scaled(size: int, scale: float) -> int:
+    """Return a size times a scale; where a name stands for the size while a program is exported, a whole scale does."""
+    whole = is_symbolic_dim(size) and scale == int(scale)
+    return size * int(scale) if whole else int(np.float32(size) * np.float32(scale))
+
+
+def _repeats(layer: Resize, scale: float) -> bool:
+    """Whether each element is repeated, whatever the size."""
+    first = layer.mode == "nearest" and layer.coordinates == "asymmetric" and layer.rounding == "floor"
+    return first and scale == int(scale)
 
 
 @lowers(Interp)
@@ -54,7 +110,7 @@ def interp(layer: Interp, weights: Weights, x: Any) -> Any:
     del weights
     for axis in [normalize_axis(axis, x.ndim) for axis in layer.axes]:
         size = (x.shape[axis] - 1) // layer.shrink * layer.zoom + 1
-        x = interpolate(x, _positions("align_corners", x.shape[axis], size), axis)
+        x = interpolate(x, positions_of("align_corners", x.shape[axis], size), axis)
     return x
 
 
@@ -71,7 +127,7 @@ def resample(layer: Resample, weights: Weights, x: Any, reference: Any = None) -
     for axis, n, ratio, other in zip(axes, size, ratios, ratios[::-1], strict=True):
         positions = np.arange(n, dtype=np.float32) * ratio + other / 2 - np.float32(0.5)
         if layer.mode == "nearest":
-            x = _take(x, _half_away(positions), axis)
+            x = _take(x, half_away(positions), axis)
         else:
             matrix = _filter_matrix(layer.mode, x.shape[axis], positions, ratio, antialias)
             x = _apply(x, matrix, axis)
@@ -102,7 +158,7 @@ def _kernel_matrix(kernel: str, size: int, positions: np.ndarray, widening: np.f
         for ends in (np.ceil(positions - reach - half), np.floor(positions + reach - half))
     )
     taps = np.arange(size, dtype=np.float32)
-    weight = _KERNEL_FUNCTIONS[kernel](np.abs(taps + half - positions[:, None]) / widening)
+    weight = KERNEL_FUNCTIONS[kernel](np.abs(taps + half - positions[:, None]) / widening)
     inside = ((positions >= 0) & (positions <= size))[:, None]
     weight = np.where((taps >= first) & (taps <= last) & inside, weight, 0).astype(np.float32)
     total = weight.sum(axis=1, keepdims=True)
@@ -147,19 +203,6 @@ def crop_and_resize(
     return jnp.moveaxis(y.reshape(len(boxes), *layer.size, *stack.shape[3:]), (1, 2), axes)
 
 
-def _half_away(positions: np.ndarray) -> Any:
-    """Round to the nearest whole position, halves away from zero."""
-    return np.copysign(np.floor(np.abs(positions) + np.float32(0.5)), positions)
-
-
-_ROUNDING: dict[str, Callable[[np.ndarray], Any]] = {
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "half_up": lambda positions: np.floor(positions + np.float32(0.5)),
-    "half_down": lambda positions: np.ceil(positions - np.float32(0.5)),
-}
-
-
 def _sizes_of(reference: Any, axes: list[int]) -> tuple[int, ...]:
     if max(axes) >= reference.ndim:
         raise ShapeError(f"the reference {dims(reference.shape)} has no axis {max(axes)}")
@@ -181,21 +224,6 @@ def _area_matrix(size: int, ends: np.ndarray) -> np.ndarray:
     for place, part in enumerate(np.maximum(overlap, 0).T):
         matrix[:, min(place, size - 1)] += part / step
     return matrix
-
-
-def _positions(
-    coordinates: str, size: int, out: int, scale: float | None = None, count: int | None = None
-) -> Any:
-    """Return where each output element lies, or ``count`` of them, in float32 as all the originals compute it.
-
-    A scale divides, so that multiples of a whole scale are exact.
-    """
-    index = np.arange(out if count is None else count, dtype=np.float32)
-    if coordinates == "align_corners":
-        return index * np.float32((size - 1) / (out - 1) if out > 1 else 0)
-    half = np.float32(0.5 if coordinates == "half_pixel" else 0)
-    index += half
-    return (index * np.float32(size / out) if scale is None else index / np.float32(scale)) - half
 
 
 def _take(x: Any, positions: np.ndarray, axis: int) -> Any:
@@ -222,7 +250,7 @@ def _mix_four(layer: Resize, x: Any, positions: np.ndarray, axis: int) -> Any:
     if layer.steps:
         share = np.rint(share * layer.steps) / np.float32(layer.steps)
     taps = first[:, None] + np.arange(-1, 3, dtype=np.float32)
-    weight = _keys(np.abs(share[:, None] - np.arange(-1, 3, dtype=np.float32)), layer.coefficient)
+    weight = keys(np.abs(share[:, None] - np.arange(-1, 3, dtype=np.float32)), layer.coefficient)
     if layer.exclude_outside:
         weight = np.where((taps >= 0) & (taps < x.shape[axis]), weight, 0)
         weight = weight / weight.sum(axis=1, keepdims=True)
@@ -243,37 +271,10 @@ def _filter_matrix(mode: str, size: int, positions: np.ndarray, ratio: np.float3
     reach = 2 if ratio < 1 else np.ceil((4 if mode == "cubic" else 2) / factor)
     taps = np.arange(size, dtype=np.float32)
     distance = np.abs(factor * (positions[:, None] - taps))
-    weight = _keys(distance) if mode == "cubic" else np.maximum(0, 1 - distance)
-    weight = np.where(np.abs(taps - _half_away(positions)[:, None]) <= reach, weight, 0)
+    weight = keys(distance) if mode == "cubic" else np.maximum(0, 1 - distance)
+    weight = np.where(np.abs(taps - half_away(positions)[:, None]) <= reach, weight, 0)
     total = weight.sum(axis=1, keepdims=True)
     return np.divide(weight, total, out=np.zeros_like(weight), where=total != 0)
-
-
-def _keys(d: np.ndarray, a: float = -0.5) -> Any:
-    """Return Keys' cubic kernel of a coefficient at distances."""
-    near = ((a + 2) * d - (a + 3)) * d * d + 1
-    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-    return np.where(d <= 1, near, np.where(d < 2, far, 0))
-
-
-def _mitchell(d: np.ndarray) -> Any:
-    near = (7 / 6 * d - 2) * d * d + 8 / 9
-    far = ((2 - 7 / 18 * d) * d - 10 / 3) * d + 16 / 9
-    return np.where(d < 1, near, np.where(d < 2, far, 0))
-
-
-def _lanczos(reach: float) -> Callable[[np.ndarray], Any]:
-    return lambda d: np.where(d <= reach, np.sinc(d) * np.sinc(d / reach), 0)
-
-
-_KERNEL_FUNCTIONS: dict[str, Callable[[np.ndarray], Any]] = {
-    **{name: _lanczos(KERNELS[name]) for name in ("lanczos1", "lanczos3", "lanczos5")},
-    "gaussian": lambda d: np.where(d < 1.5, np.exp(-2 * d * d), 0),
-    "box": lambda d: np.where(d < 0.5, 1, np.where(d == 0.5, 0.5, 0)),
-    "triangle": lambda d: np.maximum(0, 1 - d),
-    "keys_cubic": _keys,
-    "mitchell_cubic": _mitchell,
-}
 
 
 def _box_positions(first: jax.Array, last: jax.Array, size: int, count: int) -> jax.Array:

@@ -6,7 +6,8 @@ through the regions one by one bounds the memory to one feature map.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -124,6 +125,8 @@ def roi_align(
 
     def align(region: tuple[jax.Array, jax.Array]) -> jax.Array:
         index, corners = region
+        if layer.statistic == "corner_max":
+            return _corner_max(layer, x[index], corners)
         rows = _sample_weights(layer, corners[1], corners[3], layer.output[0], x.shape[2])
         columns = _sample_weights(layer, corners[0], corners[2], layer.output[1], x.shape[3])
         return jnp.einsum("chw,ih,jw->cij", x[index], rows, columns)
@@ -132,18 +135,68 @@ def roi_align(
     return features
 
 
-def _sample_weights(layer: RoiAlign, start: jax.Array, end: jax.Array, bins: int, length: int) -> jax.Array:
-    """Return what each element of an axis weighs in the mean of each bin's samples (bins, length)."""
+def _corner_max(layer: RoiAlign, x: jax.Array, corners: jax.Array) -> jax.Array:
+    """Return the largest product of an element with its weight (channels, *output)."""
+    axes = tuple(
+        _samples(layer, corners[start], corners[start + 2], bins, length)
+        for start, bins, length in ((1, layer.output[0], x.shape[1]), (0, layer.output[1], x.shape[2]))
+    )
+    (rows, row_at), (columns, column_at) = axes
+
+    def add(sample: jax.Array, largest: jax.Array) -> jax.Array:
+        pairs = itertools.product(row_at(sample // columns), column_at(sample % columns))
+        for (row, row_weight), (column, column_weight) in pairs:
+            share = row_weight.reshape(1, -1, 1) * column_weight.reshape(1, 1, -1)
+            largest = jnp.maximum(largest, x[:, row.reshape(-1, 1), column.reshape(1, -1)] * share)
+        return largest
+
+    lowest = jnp.full((x.shape[0], *layer.output), -jnp.inf, x.dtype)
+    largest: jax.Array = lax.fori_loop(0, rows * columns, add, lowest)
+    return largest
+
+
+Corners = tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def _samples(
+    layer: RoiAlign, start: jax.Array, end: jax.Array, bins: int, length: int
+) -> tuple[int | jax.Array, Callable[[jax.Array], Corners]]:
+    """Return how many samples a bin has along an axis, and a function to the two elements around one, with weights."""
+    samples, position = _positions(layer, start, end, bins)
+
+    def at(sample: jax.Array) -> Corners:
+        place = position(sample).reshape(-1)
+        inside = ((place >= -1) & (place <= length)).astype(place.dtype)
+        place = jnp.clip(place, 0, length - 1)
+        first = jnp.floor(place)
+        share = place - first
+        whole = first.astype(jnp.int32)
+        return (whole, (1 - share) * inside), (jnp.minimum(whole + 1, length - 1), share * inside)
+
+    return samples, at
+
+
+def _positions(
+    layer: RoiAlign, start: jax.Array, end: jax.Array, bins: int
+) -> tuple[int | jax.Array, Callable[[jax.Array], jax.Array]]:
+    """Return how many samples a bin has along an axis, and a function to where one lies in each bin (bins, 1)."""
     extent = end - start if layer.half_pixel else jnp.maximum(end - start, 1)
     step = extent / bins
     samples = layer.samples or jnp.maximum(jnp.ceil(step), 1).astype(jnp.int32)
+    index = jnp.arange(bins, dtype=start.dtype).reshape(-1, 1)
+    share = 1 / jnp.asarray(samples, start.dtype)
+    return samples, lambda sample: start + (index + (jnp.asarray(sample, start.dtype) + 0.5) * share) * step
+
+
+def _sample_weights(layer: RoiAlign, start: jax.Array, end: jax.Array, bins: int, length: int) -> jax.Array:
+    """Return what each element of an axis weighs in the mean of each bin's samples (bins, length)."""
+    samples, place = _positions(layer, start, end, bins)
     dtype = start.dtype
     share = 1 / jnp.asarray(samples, dtype)
-    index = jnp.arange(bins, dtype=dtype).reshape(-1, 1)
     position = jnp.arange(length, dtype=dtype).reshape(1, -1)
 
     def add(sample: jax.Array, total: jax.Array) -> jax.Array:
-        at = start + (index + (jnp.asarray(sample, dtype) + 0.5) * share) * step
+        at = place(sample)
         weight = jnp.maximum(1 - jnp.abs(jnp.clip(at, 0, length - 1) - position), 0)
         return total + jnp.where((at >= -1) & (at <= length), weight * share, 0)
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxdnn.layers import indexing, shape, tensor
+from jaxdnn.layers import elements, indexing, shape, tensor
 from jaxdnn.layers.activation import LogSoftmax, NormalizeAlong, Softmax
-from jaxdnn.layers.arithmetic import Accumulate, Binary, Cast, Select, Unary
+from jaxdnn.layers.arithmetic import Accumulate, Binary, Cast, CastLike, Select, Unary
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.dense import MatMul
 from jaxdnn.layers.elementwise import Identity
 from jaxdnn.layers.late import Late, with_attributes
+from jaxdnn.layers.linear_quantization import LinearDequantize, LinearQuantize
 from jaxdnn.layers.reduction import ArgMax, Reduce
 from jaxdnn.layers.resize import CropAndResize
 from jaxdnn.lowering.padded import Padded
@@ -118,9 +119,15 @@ def _gathered(layer: Any, arguments: Arguments) -> bool:
     return axis == 0 and (isinstance(layer, shape.Gather) or len(places.shape) > 1)
 
 
-def _top(layer: Any, arguments: Arguments) -> bool:
-    del layer
-    return len(arguments[0].shape) > 1
+def _sliced(layer: elements.SliceAxes, arguments: Arguments) -> bool:
+    x, starts, *_ = arguments
+    axes = layer.axes or range(*starts.shape)
+    return not isinstance(starts, Padded) and 0 not in {axis % len(x.shape) for axis in axes}
+
+
+def _picked(layer: elements.GatherElements, arguments: Arguments) -> bool:
+    """Whether the same entries of both are padded, and the axis that is indexed is another one."""
+    return bool(layer.axis % len(arguments[0].shape)) and _together(layer, arguments)
 
 
 def _one_hot(layer: indexing.OneHot, arguments: Arguments) -> bool:
@@ -143,7 +150,7 @@ def _same_origin(values: tuple[Padded, ...]) -> bool:
     return len({value.origin for value in values}) == 1
 
 
-_POINTWISE = (Unary, Cast, Identity, tensor.FillLike)
+_POINTWISE = (Unary, Cast, CastLike, Identity, tensor.FillLike, LinearQuantize, LinearDequantize)
 _MOVING = (shape.Reshape, shape.Flatten, shape.ReshapeLike, shape.Crop, tensor.Squeeze, tensor.ExpandDims)
 _CHANNELS = (shape.ShuffleChannel, shape.SpaceToDepth, shape.DepthToSpace, shape.Reorg)
 _Rule = Callable[[Any, Arguments], bool]
@@ -151,22 +158,32 @@ _RULES: dict[type[Layer], _Rule] = {
     **dict.fromkeys((*_POINTWISE, *_MOVING, *_CHANNELS), _always),
     **dict.fromkeys((Binary, Select), _together),
     **dict.fromkeys((shape.Slice, tensor.SplitSizes, shape.Reverse, tensor.Roll, tensor.Unstack), _along),
-    **dict.fromkeys((Softmax, LogSoftmax, NormalizeAlong, Accumulate, Reduce, ArgMax), _along),
+    **dict.fromkeys((Softmax, LogSoftmax, NormalizeAlong, Accumulate, Reduce, ArgMax, indexing.TopK), _along),
     **dict.fromkeys((shape.Concat, tensor.Stack), _joined),
     **dict.fromkeys((shape.Gather, indexing.GatherNd), _gathered),
     shape.Permute: lambda layer, arguments: layer.order[:1] == (0,),
     indexing.StridedSlice: _strided,
-    indexing.TopK: _top,
     indexing.OneHot: _one_hot,
+    elements.SliceAxes: _sliced,
+    elements.GatherElements: _picked,
     MatMul: _product,
     CropAndResize: _crops,
 }
 _BATCHED = frozenset(
     (
         *("activation", "binary_convolution", "convolution", "custom", "dense", "detection", "elementwise"),
-        *("locally_connected", "loss", "normalization", "optical_flow", "padding", "pooling", "quantization"),
+        *(
+            "locally_connected",
+            "loss",
+            "normalization",
+            "optical_flow",
+            "padding",
+            "patches",
+            "pooling",
+            "quantization",
+        ),
         *("quantized",),
-        *("resize", "roi", "stages", "yolo"),
+        *("resize", "roi", "sampling", "stages", "yolo"),
     )
 )
 """The modules whose layers work on the entries of a batch; the program then trusts the number of rows."""

@@ -14,6 +14,7 @@ from jax import lax
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.segments import (
+    CountSequences,
     CountValues,
     Histogram,
     InTop,
@@ -93,6 +94,26 @@ def count_values(layer: CountValues, weights: Weights, x: jax.Array, *given: jax
     y = jnp.zeros((rows, layer.size), added.dtype).at[row, flat]
     counts = y.set(jnp.ones_like(added), mode="drop") if layer.binary else y.add(added, mode="drop")
     return counts if layer.rows and x.ndim == 2 else counts[0]
+
+
+@lowers(CountSequences, float32=True)
+def count_sequences(layer: CountSequences, weights: Weights, x: jax.Array, sequences: jax.Array) -> jax.Array:
+    """Compare all windows of each step with all sequences."""
+    del weights
+    if x.ndim == 0 or sequences.ndim != 2:
+        raise ShapeError(f"sequences {dims(sequences.shape)} cannot be looked for in {dims(x.shape)}")
+    count, length = sequences.shape
+    total = jnp.zeros((*x.shape[:-1], count), jnp.float32)
+    for step in range(1, (layer.skips if length > 1 else 0) + 2):
+        windows = x.shape[-1] - (length - 1) * step
+        if windows < 1:
+            break
+        same = jnp.ones((*x.shape[:-1], windows, count), bool)
+        for place in range(length):
+            part = x[..., place * step : place * step + windows, None]
+            same &= part == sequences[:, place].reshape((1,) * x.ndim + (count,))
+        total += jnp.sum(same, axis=-2, dtype=jnp.float32)
+    return total
 
 
 @lowers(Histogram, float32=True)

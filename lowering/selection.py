@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdnn.errors import ShapeError
-from jaxdnn.layers.base import dims
-from jaxdnn.layers.selection import NonZero, Partition, Unique
+from jaxdnn.layers.base import dims, normalize_axis
+from jaxdnn.layers.selection import NonZero, Partition, Unique, UniqueSlices
+from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.nms import first_true
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.registry import lowers
@@ -52,6 +54,55 @@ def unique(layer: Unique, weights: Weights, x: Any) -> tuple[Any, Any, Any]:
     numbers = (jnp.cumsum(begins) - 1)[first].astype(jnp.int32)
     counts = jnp.zeros(size, jnp.int32).at[numbers].add(jnp.int32(1))
     return Padded(x[starts], count, axis=0), numbers, Padded(counts, count, axis=0)
+
+
+@lowers(UniqueSlices, numpy=True, moves=True)
+def unique_slices(layer: UniqueSlices, weights: Weights, x: Any) -> tuple[Any, ...]:
+    """Sort the slices, so that equal ones lie together, and put the first ones of them in order."""
+    del weights
+    axis = 0 if layer.axis is None else normalize_axis(layer.axis, x.ndim)
+    xp = namespace(x)
+    rows = x.reshape(-1) if layer.axis is None else xp.moveaxis(x, axis, 0)
+    size = len(rows)
+    keys = rows.reshape(size, math.prod(rows.shape[1:]))
+    order = xp.lexsort(tuple(keys.T[::-1])) if keys.shape[1] else xp.arange(size)
+    ordered = keys[order]
+    begins = xp.concatenate([np.ones(min(size, 1), bool), (ordered[1:] != ordered[:-1]).any(axis=1)])
+    numbers = _scattered(xp, size, order, xp.cumsum(begins) - 1)
+    counts = _added(xp, size, numbers)
+    if xp is np:
+        firsts = order[begins]
+        rank = np.arange(len(firsts)) if layer.ordered else np.argsort(firsts, kind="stable")
+        numbers, counts, firsts = np.argsort(rank)[numbers], counts[: len(firsts)][rank], firsts[rank]
+        return np.moveaxis(rows[firsts], 0, axis), *(_whole(each) for each in (firsts, numbers, counts))
+    starts, count = first_true(begins, size)
+    valid = jnp.arange(size) < count
+    begun = jnp.where(valid, order[starts], size)
+    if not layer.ordered:
+        moved = jnp.argsort(begun, stable=True)
+        begun, counts = begun[moved], counts[moved]
+        numbers = jnp.argsort(moved)[numbers]
+    found = jnp.moveaxis(rows[jnp.where(valid, begun, 0)], 0, axis)
+    places, repeats = (Padded(_whole(each), count, axis=0) for each in (begun, counts))
+    return Padded(found, count, axis=axis), places, _whole(numbers), repeats
+
+
+def _whole(x: Any) -> Any:
+    return x.astype(np.int32)
+
+
+def _scattered(xp: Any, size: int, places: Any, values: Any) -> Any:
+    if xp is np:
+        found = np.zeros(size, np.int32)
+        found[places] = values
+        return found
+    return jnp.zeros(size, jnp.int32).at[places].set(values.astype(jnp.int32))
+
+
+def _added(xp: Any, size: int, places: Any) -> Any:
+    if xp is np:
+        return np.bincount(places, minlength=size)
+    return jnp.zeros(size, jnp.int32).at[places].add(jnp.int32(1))
 
 
 @lowers(Partition, numpy=True, moves=True)

@@ -59,9 +59,11 @@ def slice_(layer: Slice, weights: Weights, x: Any) -> tuple[Any, ...]:
     size, points = x.shape[axis], layer.points
     if points and points[-1] > size:
         raise ShapeError(f"slice point {points[-1]} is beyond axis {axis} of size {size}")
-    if not points and size % layer.parts:
-        raise ShapeError(f"axis {axis} of size {size} cannot be cut into {layer.parts} equal parts")
-    points = points or tuple(size // layer.parts * part for part in range(1, layer.parts))
+    length = -(-size // layer.parts)
+    if not points and (length * (layer.parts - 1) > size if layer.smaller_last else size % layer.parts):
+        kind = "" if layer.smaller_last else " equal"
+        raise ShapeError(f"axis {axis} of size {size} cannot be cut into {layer.parts}{kind} parts")
+    points = points or tuple(length * part for part in range(1, layer.parts))
     return tuple(namespace(x).split(x, points, axis=axis))
 
 
@@ -148,15 +150,15 @@ def crop(layer: Crop, weights: Weights, x: Any, reference: Any) -> Any:
 def tile(layer: Tile, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.shape.Tile`."""
     del weights
-    return namespace(x).tile(x, _per_axis(layer.repeats, layer.axis, x.shape, 1))
+    repeats = _per_axis(layer.repeats, layer.axis, x.shape, 1)
+    return namespace(x, elements=x.size * math.prod(repeats)).tile(x, repeats)
 
 
 @lowers(Pad, numpy=True, moves=True)
 def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     """Remove first, then add."""
     del weights
-    before = _per_axis(layer.before, layer.axis, x.shape, 0)
-    after = _per_axis(layer.after, layer.axis, x.shape, 0)
+    before, after = _amounts(layer, layer.before, x.shape), _amounts(layer, layer.after, x.shape)
     window = []
     for axis, (size, b, a) in enumerate(zip(x.shape, before, after, strict=True)):
         if min(b, a) < 0 and min(b, 0) + min(a, 0) + size < 1:
@@ -166,7 +168,18 @@ def pad(layer: Pad, weights: Weights, x: Any) -> Any:
     if not amounts:
         return x
     value = {"constant_values": layer.value} if layer.mode == "constant" else {}
-    return namespace(x).pad(x[tuple(window)], amounts, mode=layer.mode, **value)
+    kept = x[tuple(window)]
+    elements = math.prod(size + b + a for size, (b, a) in zip(kept.shape, amounts, strict=True))
+    return namespace(x, elements=elements).pad(kept, amounts, mode=layer.mode, **value)
+
+
+def _amounts(layer: Pad, values: tuple[int, ...], shape: Shape) -> list[int]:
+    if not layer.axes:
+        return _per_axis(values, layer.axis, shape, 0)
+    amounts = [0] * len(shape)
+    for axis, value in zip(layer.axes, values, strict=True):
+        amounts[normalize_axis(axis, len(shape))] = value
+    return amounts
 
 
 @lowers(Reverse, numpy=True, moves=True)

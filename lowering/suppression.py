@@ -11,8 +11,8 @@ from jax import lax
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims
-from jaxdnn.layers.suppression import BatchedSuppression, NonMaxSuppression
-from jaxdnn.lowering.nms import iou
+from jaxdnn.layers.suppression import BatchedSuppression, ClassSuppression, NonMaxSuppression
+from jaxdnn.lowering.nms import first_true, iou
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.registry import lowers
 
@@ -73,6 +73,33 @@ def non_max_suppression(
     if layer.pad:
         return indices, kept, count
     return Padded(indices, count, axis=0), Padded(kept, count, axis=0), count
+
+
+@lowers(ClassSuppression, float32=True)
+def class_suppression(
+    layer: ClassSuppression, weights: Weights, boxes: jax.Array, scores: jax.Array
+) -> Padded:
+    """See :class:`~jaxdnn.layers.suppression.ClassSuppression`."""
+    del weights
+    fits = boxes.ndim == scores.ndim == 3 and boxes.shape[:2] == (scores.shape[0], scores.shape[2])
+    if not fits or boxes.shape[2] != 4:
+        raise ShapeError(f"boxes {dims(boxes.shape)} and scores {dims(scores.shape)} do not fit")
+    if layer.centers:
+        centre, half = boxes[..., :2], boxes[..., 2:] / 2
+        boxes = jnp.concatenate([centre - half, centre + half], axis=-1)
+    images, classes, number = scores.shape
+    one = NonMaxSuppression(
+        count=min(layer.count, number),
+        overlap_threshold=layer.overlap_threshold,
+        score_threshold=layer.score_threshold,
+    )
+    of_class = jax.vmap(partial(_keep, layer=one), in_axes=(None, 0))
+    kept, _, counts = jax.vmap(of_class)(boxes, scores)
+    places = jnp.indices((images, classes, one.count), dtype=jnp.int32)
+    rows = jnp.stack([places[0], places[1], kept], axis=-1).reshape(-1, 3)
+    order, count = first_true((places[2] < counts[..., None]).ravel(), len(rows))
+    valid = jnp.arange(len(rows), dtype=jnp.int32) < count
+    return Padded(jnp.where(valid.reshape(-1, 1), rows[order], 0), count, axis=0)
 
 
 @lowers(BatchedSuppression, float32=True)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Shape, dims, normalize_axis
 from jaxdnn.layers.tensor import (
+    AlignAxes,
     BatchToSpace,
     BroadcastTo,
     ExpandDims,
@@ -71,7 +72,8 @@ _SMALL = 4096
 def broadcast_to(layer: BroadcastTo, weights: Weights, x: Any) -> Any:
     """See :class:`~jaxdnn.layers.tensor.BroadcastTo`."""
     del weights
-    return namespace(x).broadcast_to(x, layer.shape)
+    shape = np.broadcast_shapes(x.shape, layer.shape) if layer.mutual else layer.shape
+    return namespace(x).broadcast_to(x, shape)
 
 
 _LONGEST = 2**27
@@ -124,8 +126,20 @@ def expand_dims(layer: ExpandDims, weights: Weights, x: Any) -> Any:
     del weights
     rank = x.ndim + len(layer.axes)
     axes = {normalize_axis(axis, rank) for axis in layer.axes}
+    if len(axes) != len(layer.axes):
+        raise ShapeError(f"axes {layer.axes} repeat one of {rank}")
     sizes = iter(x.shape)
     return x.reshape(tuple(1 if axis in axes else next(sizes) for axis in range(rank)))
+
+
+@lowers(AlignAxes, numpy=True, moves=True)
+def align_axes(layer: AlignAxes, weights: Weights, x: Any, other: Any) -> Any:
+    """See :class:`~jaxdnn.layers.tensor.AlignAxes`."""
+    del weights
+    behind = other.ndim - normalize_axis(layer.axis, other.ndim) - x.ndim
+    if behind < 0:
+        raise ShapeError(f"{dims(x.shape)} does not fit {dims(other.shape)} from axis {layer.axis} on")
+    return x.reshape(x.shape + (1,) * behind)
 
 
 @lowers(Stack, numpy=True, moves=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jax.export import is_symbolic_dim
+from jax.typing import DTypeLike
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.activation import GroupedSoftmax
@@ -48,11 +51,11 @@ def yolo_decode(
     boxes = _boxes(x, len(layer.anchors), layer.classes, layer.uncertainty)
     coordinates, objectness, scores = _split(boxes, layer.uncertainty)
     batch, _, rows, columns = x.shape
-    corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)))
-    grid = jnp.asarray(corners, x.dtype).reshape(1, 1, 2, rows, columns)
-    cells = jnp.asarray([columns, rows], x.dtype).reshape(1, 1, 2, 1, 1)
+    corners = jnp.stack([lax.broadcasted_iota(x.dtype, (rows, columns), axis) for axis in (1, 0)])
+    grid = corners.reshape(1, 1, 2, rows, columns)
+    cells = _pair((columns, rows), x.dtype).reshape(1, 1, 2, 1, 1)
     unit = image[0].shape[:1:-1] if image else (columns, rows)
-    anchors = jnp.asarray(np.divide(layer.anchors, unit), x.dtype).reshape(1, -1, 2, 1, 1)
+    anchors = _relative(layer.anchors, unit, x.dtype).reshape(1, -1, 2, 1, 1)
     point = (_FUNCTIONS[layer.centre](coordinates[:, :, :2, 0]) + grid) / cells
     size = coordinates[:, :, 2:, 0]
     size = (jnp.exp(size) if layer.size == "exp" else jnp.square(2 * size)) * anchors
@@ -84,6 +87,18 @@ def grid_decode(layer: GridDecode, weights: Mapping[str, jax.Array], x: jax.Arra
     size = jnp.square(coordinates[..., 2:]) if layer.squared else coordinates[..., 2:]
     out = jnp.concatenate([centre, size, objectness, scores * objectness], axis=3)
     return out.reshape(batch, cells * boxes, 5 + layer.classes)
+
+
+def _pair(sizes: Sequence[int], dtype: DTypeLike) -> jax.Array:
+    """Return sizes as an array, those too for which names stand while a program is exported."""
+    return jnp.stack([jnp.asarray(size, dtype) for size in sizes])
+
+
+def _relative(anchors: Sequence[Sequence[float]], sizes: Sequence[int], dtype: DTypeLike) -> jax.Array:
+    """Return anchors relative to sizes, rounded once where these are known."""
+    if any(is_symbolic_dim(size) for size in sizes):
+        return jnp.asarray(anchors, dtype) / _pair(sizes, dtype).reshape(1, 2)
+    return jnp.asarray(np.divide(anchors, sizes), dtype)
 
 
 def _boxes(x: jax.Array, boxes: int, classes: int, uncertainty: bool) -> jax.Array:

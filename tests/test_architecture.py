@@ -27,12 +27,29 @@ MAY_IMPORT = {
     "comparison": ("chart", "errors", "lowering", "net", "tables"),
     "net": (
         *("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
-        *("new_layer", "surgery", "artifact"),
+        *("new_layer", "surgery", "artifact", "onnx", "warmup"),
     ),
     "artifact": (
-        *("errors", "layers", "ir", "lowering", "policy", "feeds", "initialize", "net"),
+        *(
+            "detection",
+            "errors",
+            "layers",
+            "ir",
+            "lowering",
+            "policy",
+            "feeds",
+            "initialize",
+            "net",
+            "warmup",
+        ),
         "importers",  # only exporting, for files that are written whole or not at all
     ),
+    "onnx": (
+        *("errors", "ir", "layers", "lowering", "net", "policy", "initialize"),
+        "importers",  # only exporting, for files that are written whole or not at all
+    ),
+    "cache": ("errors",),
+    "warmup": ("errors", "lowering"),
     "loader": ("errors", "importers", "ir", "lowering", "net", "passes", "policy"),
     "optimize": ("errors", "ir", "lowering", "net", "passes"),
     "calibration": ("errors", "net"),
@@ -44,13 +61,13 @@ MAY_IMPORT = {
     "surgery": ("errors", "ir", "layers", "lowering", "net", "new_layer", "passes", "policy"),
     "freezing": ("errors", "ir"),
     "flax": ("freezing", "initialize", "net"),
-    "detection": ("errors", "layers", "lowering"),
+    "detection": ("errors", "ir", "layers", "lowering"),
     "image": ("errors",),
     "drawing": (),
     "chart": ("drawing",),
     "cli": (
         *("errors", "layers", "importers", "image", "drawing", "detection", "loader", "net", "summary"),
-        *("comparison", "optimize", "passes"),
+        *("artifact", "comparison", "ir", "optimize", "passes", "tables"),
     ),
 }
 """By part of the package, the other parts that it may import."""
@@ -62,15 +79,18 @@ LIBRARIES = {
     "ir": ("numpy",),
     "passes": ("numpy",),
     "policy": (),
-    "importers": ("numpy", "google"),
+    "importers": ("numpy", "google", "onnx"),
     "lowering": ("numpy", "jax"),
     "initialize": ("numpy", "jax"),
     "summary": ("jax",),
     "feeds": ("numpy", "jax"),
     "finite": ("numpy",),
     "comparison": ("numpy", "PIL"),
-    "net": ("numpy", "jax"),
+    "net": ("numpy", "jax", "onnx"),
+    "onnx": ("numpy", "jax", "onnx"),
     "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
+    "cache": ("jax",),
+    "warmup": ("numpy", "jax"),
     "loader": ("jax",),
     "optimize": ("numpy",),
     "calibration": ("numpy",),
@@ -84,11 +104,13 @@ LIBRARIES = {
     "image": ("numpy", "PIL"),
     "drawing": ("numpy", "PIL"),
     "chart": ("PIL",),
-    "cli": ("numpy", "click", "rich"),
+    "cli": ("numpy", "click", "rich", "onnx"),
 }
 """By part of the package, what it may import from outside, besides the standard library."""
 
-SHARED_BY_IMPORTERS = ("builder", "files", "prototokens", "textproto", "wire")
+SHARED_BY_IMPORTERS = (
+    *("attributes", "builder", "files", "order", "prototokens", "tensor_builder", "textproto", "wire"),
+)
 
 FOLDERS = {
     "jaxdnn": Path(jaxdnn.__file__).parent,

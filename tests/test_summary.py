@@ -71,6 +71,19 @@ twin   Conv  2x3x8x8  2x4x6x6      shared  15.6 k  1.15 kB
     )
 
 
+def test_recipes(tmp_path):
+    layer = """
+layer {{ name: "{0}" type: "Convolution" bottom: "data" top: "{0}"
+  convolution_param {{ num_output: 8 kernel_size: {1} stride: 2 group: {2} }} }}"""
+    layers = [layer.format("depthwise", 3, 8), layer.format("pointwise", 1, 1), layer.format("half", 3, 2)]
+    net = caffe.load(tmp_path, caffe.inputs(data=(1, 8, 9, 9)) + "".join(layers))
+    recipes = ["shifted products", "matrix product", "split groups (convolution)"]
+    assert [row.recipe for row in net.summary().rows] == recipes
+    assert [row[-1] for row in net.summary(recipes=True).cells] == recipes
+    assert "recipe on a CPU" in str(net.summary(recipes=True))
+    assert "recipe" not in str(net.summary())
+
+
 def test_dict_is_json(summary):
     read = json.loads(json.dumps(summary.to_dict()))
     assert read["inputs"] == {"data": {"shape": [2, 3, 8, 8], "dtype": "float32"}}

@@ -16,10 +16,8 @@ class DarknetSource(Source):
         layers: for each section of the cfg behind the first the value that it yields.
         arrays: what the weights file holds, in order.
         header: of the file that was read.
-        distance_power: of the suppression that the cfg asks for, see :func:`jaxdnn.detections`.
     """
 
     layers: tuple[str, ...] = ()
     arrays: tuple[StoredArray, ...] = ()
     header: Header = field(default_factory=Header)
-    distance_power: float | None = None

@@ -25,7 +25,10 @@ How to write one, in ``rules/<family>.py``::
   while importing says so with an error that names the input; most do not need it.
 * ``b.const(node, array, part=...)`` adds a constant of the rule's own.
 * Weights: ``b.learned(value, slot, convert, layout)`` makes a parameter ``<initializer's name>/<slot>`` of a floating
-  constant and returns its reference, or None where the value is computed; then the layer takes it as an input.
+  constant and returns its reference, or None where the value is computed; then the layer takes it as an input. Of a
+  name like ``conv1.weight`` or ``conv1/weight`` the part before the last dot or slash is what parameters are called.
+* Graphs in attributes: ``node.scope.run(node.attributes.graph(name), arguments, node.name)`` imports one in place;
+  inside of ``b.part`` it becomes the graph of a layer, see ``rules/control.py``.
 * Arithmetic, comparisons and everything about shapes is computed by layers of ``layers/arithmetic.py``,
   ``layers/tensor.py`` and ``layers/indexing.py``, whose lowerings keep numpy values numpy. A new layer of that kind
   is registered with ``numpy=True`` and computes with ``namespace(...)``.
@@ -43,6 +46,7 @@ from jaxdnn.importers.onnx.attributes import Attributes
 
 if TYPE_CHECKING:
     from jaxdnn.importers.onnx.builder import OnnxBuilder
+    from jaxdnn.importers.onnx.scope import Scope
 
 Values = tuple[str, ...]
 Count = int | tuple[int, int | None]
@@ -57,7 +61,8 @@ class NodeSource(NamedTuple):
         op: what it computes.
         version: of its domain's operator set.
         attributes: the view that rules read.
-        outputs: the names of its outputs, ``""`` where one is not wanted.
+        outputs: the names that its values get, ``""`` where one is not wanted.
+        scope: the graph that it lies in, which imports the graphs inside of it.
     """
 
     name: str
@@ -65,6 +70,7 @@ class NodeSource(NamedTuple):
     version: int
     attributes: Attributes
     outputs: tuple[str, ...]
+    scope: Scope
 
 
 @dataclass(frozen=True)

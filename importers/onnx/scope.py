@@ -1,56 +1,58 @@
-"""Importing the nodes of a graph: the model's, a branch's or a loop's."""
+"""Importing the nodes of a graph: the model's, a branch's, a loop's or a function's."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 
 from jaxdnn.errors import GraphError, JaxdnnWarning, located
 from jaxdnn.importers.onnx.attributes import Attributes
-from jaxdnn.importers.onnx.builder import OnnxBuilder
+from jaxdnn.importers.onnx.functions import Key, body_of, calls_of, standard_function
+from jaxdnn.importers.onnx.graphs import Body, Stored, bodies_of, domain_of, place
 from jaxdnn.importers.onnx.registry import RULES, NodeSource, Values
-from jaxdnn.importers.onnx.tensors import array_of
+from jaxdnn.importers.onnx.tensors import array_of, dense_of
 from jaxdnn.layers.custom import Custom
 
-STANDARD = ("", "ai.onnx")
+if TYPE_CHECKING:
+    from jaxdnn.importers.onnx.builder import OnnxBuilder
 
 
 class Scope:
-    """A graph's nodes, and the values of those imported so far.
+    """Nodes, and the values of those imported so far.
 
     Attributes:
         builder: what is built.
-        values: names of the builder's values by ONNX's names.
+        body: the nodes.
+        values: names of the builder's values by ONNX's names; ``""`` for what is left out.
+        versions: of the operator set of each domain.
         outer: the graph around this one, whose values it may read.
+        prefix: what the names of nodes and values get in front.
     """
 
     def __init__(
         self,
         builder: OnnxBuilder,
-        graph: onnx.GraphProto,
-        given: Mapping[str, str] | None = None,
+        body: Body,
+        given: Mapping[str, str],
+        versions: Mapping[str, int],
         outer: Scope | None = None,
         prefix: str = "",
     ) -> None:
         self.builder = builder
-        self.graph = graph
-        self.values: dict[str, str] = dict(given or {})
+        self.body = body
+        self.values = dict(given)
+        self.versions = versions
         self.outer = outer
         self.prefix = prefix
-        self._initializers = {tensor.name: tensor for tensor in graph.initializer}
-        self._producers: dict[str, onnx.NodeProto] = {}
-        for node in graph.node:
-            for name in filter(None, node.output):
-                if name in self._producers:
-                    raise GraphError(f"two nodes yield {name!r}")
-                self._producers[name] = node
 
     def compute(self, names: Iterable[str]) -> Values:
         """Import what these values need, and return them."""
         names = tuple(names)
-        for node in self._needed(names):
+        for node in self.body.needed(names, self.values):
             with located(layer=place(node)):
                 self._import(node)
         return tuple(self.read(name) for name in names)
@@ -59,68 +61,117 @@ class Scope:
         """Return the builder's value of this name; ``""`` is the one that is left out.
 
         Raises:
-            GraphError: no node yields it.
+            GraphError: nothing yields it.
         """
-        if not name or name in self.values:
-            return self.values.get(name, "")
-        if name in self._initializers:
-            source = NodeSource(self.prefix + name, "initializer", 0, Attributes({}), (name,))
-            self.values[name] = self.builder.const(source, array_of(self._initializers[name]))
+        if not name:
+            return ""
+        if name in self.values:
+            return self.values[name]
+        if name in self.body.stored:
+            self.values[name] = self.builder.stored(self.prefix + name, self._array(self.body.stored[name]))
             return self.values[name]
         if self.outer is None:
             raise GraphError(f"reads {name!r}, which no node yields")
         return self.outer.read(name)
 
-    def _needed(self, wanted: Iterable[str]) -> list[onnx.NodeProto]:
-        """Return the nodes that these values need, in the order of the file."""
-        pending = list(wanted)
-        seen: set[str] = set(self.values)
-        alive: set[int] = set()
-        while pending:
-            name = pending.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            node = self._producers.get(name)
-            if node is not None and id(node) not in alive:
-                alive.add(id(node))
-                pending += [*node.input, *captured(node)]
-        return [node for node in self.graph.node if id(node) in alive]
+    def run(self, graph: onnx.GraphProto, arguments: Values, place: str) -> Values:
+        """Import a graph that lies inside of a node, and return its outputs.
+
+        Args:
+            graph: may read the values of this scope.
+            arguments: what its inputs are.
+            place: what the names of its nodes get in front.
+
+        Raises:
+            GraphError: the graph has another number of inputs.
+        """
+        body = Body.of(graph)
+        names = [name for name in body.inputs if name not in body.stored]
+        if len(names) != len(arguments):
+            raise GraphError(
+                f"its graph {graph.name!r} has {len(names)} inputs, {len(arguments)} are expected"
+            )
+        given = dict(zip(names, arguments, strict=True))
+        scope = Scope(self.builder, body, given, self.versions, self, f"{place}/")
+        return scope.compute(body.outputs)
+
+    def _array(self, stored: Stored) -> np.ndarray:
+        files = self.builder.files
+        return array_of(stored, files) if isinstance(stored, onnx.TensorProto) else dense_of(stored, files)
 
     def _import(self, proto: onnx.NodeProto) -> None:
         b = self.builder
         b.origin = b.path
-        domain = "" if proto.domain in STANDARD else proto.domain
+        # What graphs inside of the node read has to be there before: what they add themselves only they can read.
+        for name in (name for body in bodies_of(proto) for name in body.captured):
+            self.read(name)
         inputs = tuple([self.read(name) for name in proto.input])
-        name = self.prefix + (proto.name or next(filter(None, proto.output), proto.op_type))
-        attributes = Attributes.of(proto.attribute)
-        outputs = tuple(proto.output)
-        source = NodeSource(name, proto.op_type, b.versions.get(domain, 0), attributes, outputs)
+        results = self._results(proto, inputs)
+        for output, value in zip(proto.output, results, strict=False):
+            if output:
+                self.values.setdefault(output, value)
+
+    def _results(self, proto: onnx.NodeProto, inputs: Values) -> Values:
+        b, domain = self.builder, domain_of(proto)
+        name = proto.name or next(filter(None, proto.output), proto.op_type)
+        outputs = tuple([output and self.prefix + output for output in proto.output])
+        source = NodeSource(
+            self.prefix + name,
+            proto.op_type,
+            self._version(domain),
+            Attributes.of(proto.attribute, b.files),
+            outputs,
+            self,
+        )
+        key = domain, proto.op_type, proto.overload
+        custom = b.custom_type(domain, proto.op_type)
+        if custom is None and key in b.functions:
+            return self._call(key, b.functions[key], proto, inputs, source.name)
         rule = RULES.get((domain, proto.op_type))
-        if rule is None or proto.op_type in b.custom:
-            layer = Custom(type=proto.op_type, fields=attributes.plain(), optional=(), open_outputs=True)
-            results = b.emit(source, layer, tuple(filter(None, inputs)), outputs=len(outputs))
-        else:
+        if custom is None and rule is not None:
             results = rule.function(b, source, rule.filled(inputs))
-            for unread in attributes.unread():
-                warnings.warn(
-                    f"{name!r} ({proto.op_type}): attribute {unread!r} is not known and was ignored",
-                    JaxdnnWarning,
-                    stacklevel=2,
-                )
-        self.values |= {output: value for output, value in zip(outputs, results, strict=False) if output}
+            _report_unread(source)
+            return results
+        if custom is None:
+            types = [b.type_of(name) for name in proto.input]
+            function = standard_function(proto, domain, source.version, types)
+            if function is not None:
+                return self._call(key, function, proto, inputs, source.name)
+        layer = Custom(
+            type=custom or (f"{domain}::{proto.op_type}" if domain else proto.op_type),
+            fields=source.attributes.plain(),
+            open_outputs=True,
+        )
+        return b.emit(source, layer, tuple(filter(None, inputs)), outputs=len(outputs))
+
+    def _version(self, domain: str) -> int:
+        if domain in self.versions:
+            return self.versions[domain]
+        if not domain:
+            raise GraphError("the model does not say which version of the standard's operators it uses")
+        return 1
+
+    def _call(
+        self, key: Key, function: onnx.FunctionProto, node: onnx.NodeProto, inputs: Values, place: str
+    ) -> Values:
+        """Import a function's body."""
+        b = self.builder
+        body = body_of(function, node)
+        calls, b.calls = b.calls, calls_of(b, key, len(body.nodes))
+        arguments = dict(zip(body.inputs, inputs + ("",) * (len(body.inputs) - len(inputs)), strict=True))
+        versions = {domain_of(item): item.version for item in function.opset_import} or self.versions
+        try:
+            scope = Scope(b, body, arguments, versions, prefix=f"{place}/")
+            wanted = [name if given else "" for name, given in zip(body.outputs, node.output, strict=False)]
+            return scope.compute(wanted)
+        finally:
+            b.calls = calls
 
 
-def captured(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names that the graphs inside of a node read; some may be their own."""
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                yield from inner.input
-                yield from captured(inner)
-            yield from (output.name for output in graph.output)
-
-
-def place(node: onnx.NodeProto) -> str:
-    """Return how messages call a node."""
-    return f"{node.name or next(iter(node.output), '')!r} ({node.op_type})"
+def _report_unread(source: NodeSource) -> None:
+    for unread in source.attributes.unread():
+        warnings.warn(
+            f"{source.name!r} ({source.op}): attribute {unread!r} is not known and was ignored",
+            JaxdnnWarning,
+            stacklevel=2,
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from jaxdnn.errors import GraphError
+from jaxdnn.importers.order import in_order
 from jaxdnn.importers.tensorflow.graphdef import NodeDef
 
 
@@ -62,32 +63,19 @@ def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[s
     Raises:
         GraphError: a node that is read does not exist, or nodes read each other in a circle.
     """
-    ordered: list[NodeDef] = []
-    done: set[str] = set()
-    path: dict[str, None] = {}
-    stack = [(name, False) for name in reversed(list(ends))]
-    while stack:
-        name, visited = stack.pop()
-        if visited:
-            path.pop(name)
-            done.add(name)
-            ordered.append(nodes[name])
-            continue
-        if name in done or name in given:
-            continue
-        if name in path:
-            circle = [*path][[*path].index(name) :]
-            raise GraphError(f"nodes read each other in a circle: {' -> '.join([*circle[::-1], circle[-1]])}")
+
+    def sources(name: str) -> list[str]:
         if name not in nodes:
             raise GraphError(f"an output is to be {name!r}, which no node produces")
         node = nodes[name]
         merges = node.op in ("Merge", "RefMerge")
-        path[name] = None
-        stack.append((name, True))
+        read = []
         for index, text in enumerate(data_inputs(node)):
             source = Reference.parse(text).node
             if source not in nodes and source not in given:
                 raise GraphError(f"input {index} is {text!r}, which no node produces", layer=node.place)
             if not (merges and source in nodes and "NextIteration" in nodes[source].op):
-                stack.append((source, False))
-    return ordered
+                read.append(source)
+        return read
+
+    return [nodes[name] for name in in_order(ends, sources, given)]

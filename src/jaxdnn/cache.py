@@ -110,5 +110,5 @@ def cache(directory: str | os.PathLike[str]) -> Cache:
 
 def _configure(settings: dict[str, Any]) -> None:
     for name, value in settings.items():
-        jax.config.update(name, value)
+        jax.config.update(name, value)  # type: ignore[no-untyped-call]
     compilation_cache.reset_cache()  # jax opens its folder at the first compilation, and only then

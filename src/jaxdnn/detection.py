@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdnn.errors import InputError
+from jaxdnn.ir import Graph
 from jaxdnn.layers.base import dims
+from jaxdnn.layers.yolo import GridDecode, YoloDecode
 from jaxdnn.lowering.nms import best, first_true, iou, suppress
 
 
@@ -97,6 +99,12 @@ def detections(
         limit=min(candidates, joined.shape[1] * (len(wanted) if per_class else 1)),
     )
     return found
+
+
+def is_head(graph: Graph, name: str) -> bool:
+    """Whether a value is rows of boxes with a score for each class, as :func:`detections` takes them."""
+    node = graph.producers.get(graph.resolve(name))
+    return node is not None and isinstance(node.layer, YoloDecode | GridDecode)
 
 
 def _joined(rows: Any) -> jax.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from jaxdnn.errors import InputError
 from jaxdnn.ir import Graph, Value
 from jaxdnn.lowering import Spec
+from jaxdnn.lowering.ragged import Ragged
 
 
 def as_feeds(graph: Graph, x: Any, inputs: Mapping[str, Any], *, double: bool = False) -> dict[str, Any]:
@@ -48,6 +50,13 @@ def as_feeds(graph: Graph, x: Any, inputs: Mapping[str, Any], *, double: bool = 
 
 
 def _as_input(value: Value, array: Any, double: bool) -> Any:
+    if value.sequence and isinstance(array, Ragged):
+        return array
+    if value.sequence:
+        if not isinstance(array, list | tuple):
+            raise InputError(f"input {value.name!r} takes a list of arrays, got {type(array).__name__}")
+        element = replace(value, sequence=False)
+        return Ragged(tuple(_as_input(element, each, double) for each in array))
     if not isinstance(array, jax.Array):
         array = np.asarray(array)
         if array.dtype == object or array.dtype.kind in "USMm":
@@ -69,3 +78,25 @@ def _match_rank(array: Any, shape: tuple[int | None, ...]) -> Any:
         array = array[..., 0]
     missing = shape[array.ndim :]
     return array.reshape(*array.shape, *missing) if missing.count(1) == len(missing) else array
+
+
+def has_open_inputs(graph: Graph) -> bool:
+    """Whether an input lacks a size."""
+    return any(value.shape is None or None in value.shape for value in graph.inputs)
+
+
+def stated_inputs(graph: Graph) -> dict[str, Spec]:
+    """Return the spec of each input.
+
+    Raises:
+        InputError: one lacks a size.
+    """
+    specs = {}
+    for value in graph.inputs:
+        if value.shape is None or None in value.shape:
+            raise InputError(
+                f"input {value.name!r} has no complete shape in the file: give "
+                f"input_shapes={{{value.name!r}: (…)}}"
+            )
+        specs[value.name] = Spec(value.shape, value.dtype)
+    return specs

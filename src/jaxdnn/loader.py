@@ -42,7 +42,8 @@ def load(
         model: path of the network's description, such as a prototxt, or of a file that holds all, such as a
             frozen graph.
         weights: path of its weights, such as a caffemodel. The two may be given in either order.
-        format: ``"caffe"``, ``"darknet"`` or ``"tensorflow"``; by default found out from the files' contents.
+        format: ``"caffe"``, ``"darknet"``, ``"tensorflow"`` or ``"onnx"``; by default found out from the
+            files' contents.
         inputs: names of the values that a call feeds instead of the file's inputs.
         outputs: names of the values (or layers) that a call returns by default.
         input_shapes: sizes by input name, where the file states none or others are wanted. Labels that are

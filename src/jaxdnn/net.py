@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdnn.errors import InputError, located
-from jaxdnn.feeds import as_feeds
+from jaxdnn.feeds import as_feeds, has_open_inputs, stated_inputs
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
 from jaxdnn.lowering import Inferred, Program, Spec, common_specs, infer, infer_open
@@ -25,10 +25,13 @@ from jaxdnn.lowering.program import CustomLayers
 from jaxdnn.policy import AnyPolicy, Policy
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from jaxdnn.artifact.manifest import Manifest
     from jaxdnn.finite import NonFinite
     from jaxdnn.new_layer import NewLayer, NewOptions
     from jaxdnn.summary import Summary
+    from jaxdnn.warmup import Shapes
 
 
 @jax.tree_util.register_pytree_node_class
@@ -110,9 +113,9 @@ class Net:
         expected: Mapping[str, tuple[int, ...]] = stored
         if not (
             (model.checked and stored.keys() >= _references(model.graph))
-            or (model.open_shapes and (program.static_inputs or _has_open_inputs(model.graph)))
+            or (model.open_shapes and (program.static_inputs or has_open_inputs(model.graph)))
         ):
-            expected = stored | infer(program, _stated_inputs(model.graph), stored).params
+            expected = stored | infer(program, stated_inputs(model.graph), stored).params
         params, missing = bind(model.params, model.initializers, expected, key)
         return cls(_cast(params, program), program, model.source, tuple(missing))
 
@@ -134,12 +137,12 @@ class Net:
     @cached_property
     def inferred(self) -> Inferred:
         """Shapes of all values for the input sizes that the file states."""
-        return infer(self.program, _stated_inputs(self.graph), stored_shapes(self.stored))
+        return infer(self.program, stated_inputs(self.graph), stored_shapes(self.stored))
 
     @cached_property
     def trials(self) -> tuple[Inferred, ...]:
         """What is inferred: once, or for two sizes in the places of those that inputs leave open."""
-        if self.program.static_inputs or _has_open_inputs(self.graph):
+        if self.program.static_inputs or has_open_inputs(self.graph):
             return infer_open(self.program, self.inputs, stored_shapes(self.stored))
         return (self.inferred,)
 
@@ -200,6 +203,26 @@ class Net:
         names = tuple(n for n in self.graph.computable(feeds) if self.graph.resolve(n) == n)
         program, params = self.program, self.params
         return guarded(program, lambda: compute(program, params, feeds, names, as_computed=True))
+
+    def warmup(
+        self,
+        shapes: Shapes | Sequence[Shapes] | None = None,
+        *,
+        batch: int | Sequence[int] | None = None,
+        outputs: Iterable[str] | None = None,
+    ) -> float:
+        """Compile before the first request, for one or several sizes; return the seconds that it took.
+
+        Every size is called once with zeros. A net that runs in parts is compiled for the sizes that zeros lead to.
+
+        Args:
+            shapes: sizes by input name, or several such dicts; by default those that the file states.
+            batch: the first size of all inputs, or several of them, for each of the shapes.
+            outputs: as for a call.
+        """
+        from jaxdnn.warmup import warmup
+
+        return warmup(self, self.graph.required_inputs, shapes, batch, outputs)
 
     def check_finite(self, x: Any = None, /, **inputs: Any) -> NonFinite | None:
         """Return the first layer that yields NaN or infinity, None if every value is finite.
@@ -282,6 +305,12 @@ class Net:
 
         return export(self, path, **options)
 
+    def to_onnx(self, path: str | os.PathLike[str] | None = None, **options: Any) -> ModelProto:
+        """Return an ONNX model of this net, see :func:`jaxdnn.onnx.exporting.to_onnx`."""
+        from jaxdnn.onnx.exporting import to_onnx
+
+        return to_onnx(self, path, **options)
+
     def to_stablehlo(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> str:
         """Return what XLA is given, for inputs of the stated sizes or those of ``shapes``, by name."""
         from jaxdnn.artifact.texts import to_stablehlo
@@ -294,11 +323,15 @@ class Net:
 
         return to_hlo(self, shapes)
 
-    def summary(self) -> Summary:
-        """Return a table of the layers with shapes, parameters, FLOPs and bytes; print it to see it."""
+    def summary(self, *, recipes: bool = False) -> Summary:
+        """Return a table of the layers with shapes, parameters, FLOPs and bytes; print it to see it.
+
+        Args:
+            recipes: whether the table shows how a CPU computes the layers for which there is a choice.
+        """
         from jaxdnn.summary import Summary
 
-        return Summary.of(self)
+        return Summary.of(self, recipes=recipes)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Net) or (self.program, self.missing) != (other.program, other.missing):
@@ -356,19 +389,3 @@ def _cast(params: Params, program: Program) -> Params:
         owner: {slot: cast(f"{owner}/{slot}", array) for slot, array in slots.items()}
         for owner, slots in params.items()
     }
-
-
-def _has_open_inputs(graph: Graph) -> bool:
-    return any(value.shape is None or None in value.shape for value in graph.inputs)
-
-
-def _stated_inputs(graph: Graph) -> dict[str, Spec]:
-    specs = {}
-    for value in graph.inputs:
-        if value.shape is None or None in value.shape:
-            raise InputError(
-                f"input {value.name!r} has no complete shape in the file: give "
-                f"input_shapes={{{value.name!r}: (…)}}"
-            )
-        specs[value.name] = Spec(value.shape, value.dtype)
-    return specs

@@ -35,6 +35,7 @@ class Row:
         shared: whether it shares a parameter with an earlier layer.
         flops: floating-point operations of one call; a multiply-add counts as two.
         bytes: size of the outputs.
+        recipe: how a CPU computes the layer; empty where there is no choice.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Row:
     shared: bool
     flops: int
     bytes: int
+    recipe: str
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as text, one cell for each of :data:`HEADERS`."""
@@ -75,6 +77,7 @@ class Summary:
         parameter_bytes: size of all parameters; a shared one counts once.
         host_layers: the layers that run on the host, as ``'name' (Class)``: every call waits for them there.
         notes: what depends on the data: sizes, where a call is cut into parts, and the rounds of loops.
+        recipes: whether the table has the rows' recipes.
     """
 
     name: str
@@ -85,9 +88,10 @@ class Summary:
     parameter_bytes: int
     host_layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    recipes: bool = False
 
     @classmethod
-    def of(cls, net: Net) -> Summary:
+    def of(cls, net: Net, *, recipes: bool = False) -> Summary:
         """Count what a net is made of."""
         inferred = net.inferred
         seen: set[str] = set()
@@ -107,6 +111,7 @@ class Summary:
                 counted != references,
                 node.layer.flops(inputs, outputs),
                 sum(math.prod(shape) * item for shape, item in zip(outputs, items, strict=True)),
+                ", ".join(dict.fromkeys(note() for note in inferred.recipes[node.name])),
             )
 
         rows = tuple(row(node) for node in net.graph.nodes if node.name in inferred.shapes)
@@ -119,7 +124,18 @@ class Summary:
             sum(_param_bytes(net, reference, inferred.params[reference]) for reference in seen),
             tuple(f"{name!r} ({layer.name})" for name, layer in net.program.host_layers.items()),
             _notes(net),
+            recipes,
         )
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The table's columns."""
+        return (*HEADERS, "recipe on a CPU") if self.recipes else HEADERS
+
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table's rows as text, one cell per column."""
+        return [(*row.cells(), *((row.recipe,) if self.recipes else ())) for row in self.rows]
 
     @property
     def parameters(self) -> int:
@@ -159,13 +175,13 @@ class Summary:
         return "\n".join([self.totals, *host, *self.notes])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain dicts, lists and numbers, for JSON."""
+        """Return everything as plain dicts, lists and numbers, for JSON; rows always have their recipes."""
         totals = {"parameters": self.parameters, "flops": self.flops, "bytes": self.bytes}
         lists = {name: list(getattr(self, name)) for name in ("host_layers", "notes")}
         return {**asdict(self), **lists, "totals": totals}
 
     def __str__(self) -> str:
-        lines = table(HEADERS, (row.cells() for row in self.rows), numeric=NUMERIC)
+        lines = table(self.headers, self.cells, numeric=NUMERIC)
         return "\n".join([self.head, "", *lines, self.foot])
 
 

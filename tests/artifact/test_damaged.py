@@ -11,6 +11,7 @@ from jax import export as jax_export
 
 import jaxdnn
 from jaxdnn import JaxdnnError
+from jaxdnn.artifact.calling import flat_params
 from support.artifacts import assert_same, edit_json, pictures, rewrite
 
 
@@ -58,10 +59,11 @@ def break_member(name):
 )
 def test_programs_that_cannot_be_used(net, path, manifest, members, note):
     changed = rewrite(path, manifest, members)
-    artifact = jaxdnn.load_artifact(changed)
-    assert artifact.origin == artifact.origin_of(pictures()) == "IR"
+    artifact = jaxdnn.load_artifact(changed, trust=True)
+    assert artifact.origin == "executable"
+    assert artifact.origin_of(pictures(3)) == "IR"
     assert note in artifact.notes[-1]
-    assert_same(artifact(pictures()), net(pictures()))
+    assert_same(artifact(pictures(3)), net(pictures(3)))
 
 
 def test_machine_code_that_is_none(net, path):
@@ -71,31 +73,33 @@ def test_machine_code_that_is_none(net, path):
     assert_same(artifact(pictures()), net(pictures()))
 
 
-def test_calls_of_functions_by_name_need_trust(tmp_path, net, path):
+def test_a_program_that_calls_what_this_machine_lacks(net, path):
+    """It can be read, but not compiled: the graph computes, and a note says why."""
+
     def call(params, inputs):
         del params
-        y = jax.ffi.ffi_call("print_secrets", jax.ShapeDtypeStruct((2, 5), np.float32))(
-            inputs["data"][:, 0, 0, :5]
-        )
-        return {"prob": y}, {}
+        answer = jax.ShapeDtypeStruct((2, 5), np.float32)
+        return {"prob": jax.ffi.ffi_call("nowhere", answer)(inputs["data"][:, 0, 0, :5])}, {}
 
-    arguments = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype),
-        ({f"{o}/{s}": x for o, slots in net.params.items() for s, x in slots.items()}, {"data": pictures()}),
+    structures = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (flat_params(net.params), {"data": pictures()})
     )
-    check = jax_export.DisabledSafetyCheck.custom_call("print_secrets")
-    bad = jax_export.export(jax.jit(call, keep_unused=True), platforms=("cpu",), disabled_checks=[check])(
-        *arguments
-    )
+    check = jax_export.DisabledSafetyCheck.custom_call("nowhere")
+    exported = jax_export.export(
+        jax.jit(call, keep_unused=True), platforms=("cpu",), disabled_checks=[check]
+    )(*structures)
     changed = rewrite(
         path,
-        lambda m: m["programs"][0].update(platforms=["cpu"], inputs={"data": [2, 3, 6, 8]}),
-        lambda found: found.update({"programs/0.stablehlo": bytes(bad.serialize())}),
+        lambda m: (
+            m["programs"][0].update(platforms=["cpu"], inputs={"data": [2, 3, 6, 8]}),
+            m.update(executables=[]),
+        ),
+        lambda found: found.update({"programs/0.stablehlo": bytes(exported.serialize())}),
     )
-    artifact = jaxdnn.load_artifact(changed)
-    assert artifact.origin == "IR"
-    assert "'programs/0.stablehlo' calls 'print_secrets', which only trust=True permits" in artifact.notes[-1]
-    assert jaxdnn.load_artifact(changed, trust=True)._programs[0]
+    artifact = jaxdnn.load_artifact(changed, trust=True)
+    assert artifact.origin == "StableHLO"
+    assert_same(artifact(pictures()), net(pictures()))
+    assert "'programs/0.stablehlo': this cannot be compiled for cpu: " in artifact.notes[-1]
 
 
 def drop(name):
@@ -121,7 +125,18 @@ def drop(name):
             "names 'x.bin', but not its hash",
         ),
         (lambda m: None, drop("params.safetensors"), "the artifact has no params.safetensors"),
-        (lambda m: m.update(programs=[]), drop("graph.json"), "nothing in the artifact can be used here"),
+        (lambda m: None, drop("graph.json"), "nothing in the artifact can be used here"),
+        (
+            lambda m: m.update(batches=[8, 1]),
+            lambda f: None,
+            "sizes from 1 to 32768 in ascending order, got [8, 1]",
+        ),
+        (lambda m: m.update(batches=[10**9]), lambda f: None, "in ascending order, got [1000000000]"),
+        (
+            lambda m: m.update(heads=["conv"]),
+            lambda f: None,
+            "calls 'conv' rows of boxes, which is no output",
+        ),
         (
             lambda m: (m.update(programs=[]), m["inputs"][0].update(name="x")),
             lambda f: None,
@@ -170,9 +185,9 @@ def test_mutated_files_raise_nothing_else(path, position, piece, kind):
     assert artifact.manifest == jaxdnn.load_artifact(path).manifest  # bytes that nothing reads
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from(["graph.json", "params.safetensors", "constants.safetensors"]),
+    st.sampled_from(["graph.json", "params.safetensors", "constants.safetensors", "programs/0.stablehlo"]),
     st.integers(0, 10**6),
     st.binary(min_size=1, max_size=4),
 )
@@ -183,6 +198,48 @@ def test_mutated_members_with_right_hashes_raise_nothing_else(path, member, posi
         members[member] = data[:place] + piece + data[place + len(piece) :]
 
     try:
-        _ = jaxdnn.load_artifact(rewrite(path, members=mutate)).net
+        _ = jaxdnn.load_artifact(rewrite(path, members=mutate))(pictures())
+    except JaxdnnError:
+        return
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 9),
+    st.just(2**70),
+    st.floats(),
+    st.text(max_size=3),
+    st.just([]),
+)
+
+
+def leaves(document) -> list[tuple]:
+    """The places of everything in a document, as keys and indices."""
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    found = []
+    for key, value in items:
+        found.append((key,))
+        if isinstance(value, dict | list):
+            found += [(key, *rest) for rest in leaves(value)]
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(["manifest.json", "graph.json"]), st.integers(0, 10**6), LEAVES, st.booleans())
+def test_documents_with_something_else_in_them_raise_nothing_else(path, member, index, value, remove):
+    def change(document):
+        places = leaves(document)
+        *outer, last = places[index % len(places)]
+        for key in outer:
+            document = document[key]
+        if remove:
+            del document[last]
+        else:
+            document[last] = value
+
+    changes = (change,) if member == "manifest.json" else (lambda m: None, edit_json(member, change))
+    try:
+        _ = jaxdnn.load_artifact(rewrite(path, *changes))(pictures())
     except JaxdnnError:
         return

@@ -12,9 +12,13 @@ from jaxdnn import InputError, Net, WeightsError
 from jaxdnn.artifact import executables
 from jaxdnn.ir import Graph, Model, Node, Source, Value
 from jaxdnn.layers.activation import Softmax
+from jaxdnn.layers.detection import DetectionOutput
 from jaxdnn.layers.late import Late
+from jaxdnn.layers.pooling import Pool
+from jaxdnn.layers.resize import Resize
 from jaxdnn.layers.selection import NonZero
 from jaxdnn.layers.tensor import Fill, ShapeOf
+from jaxdnn.layers.yolo import YoloDecode
 from support.artifacts import assert_same, classifier, pictures
 
 FILL = Late(layer=Fill(shape=()), names=("shape",))
@@ -26,7 +30,7 @@ def test_a_program_for_any_height_and_width(tmp_path):
     manifest = net.export(path, shapes={"data": ("b", 3, "height", "width")})
     assert manifest.notes == ()
     assert manifest.programs[0].least == 8
-    artifact = jaxdnn.load_artifact(path)
+    artifact = jaxdnn.load_artifact(path, trust=True)
     for size in ((1, 8, 8), (3, 11, 14)):
         assert artifact.origin_of(pictures(*size)) == "StableHLO"
         assert_same(artifact(pictures(*size)), net(pictures(*size)))
@@ -35,7 +39,7 @@ def test_a_program_for_any_height_and_width(tmp_path):
 def test_one_name_is_one_size(tmp_path):
     net = classifier().subnet(outputs="pool")
     net.export(tmp_path / "a.jaxdnn", shapes={"data": ("b", 3, "side", "side")}, executables=False)
-    artifact = jaxdnn.load_artifact(tmp_path / "a.jaxdnn")
+    artifact = jaxdnn.load_artifact(tmp_path / "a.jaxdnn", trust=True)
     assert artifact.origin_of(pictures(1, 8, 8)) == "StableHLO"
     for size in ((1, 8, 9), (1, 7, 7)):
         assert artifact.origin_of(pictures(*size)) == "IR"
@@ -45,11 +49,56 @@ def test_one_name_is_one_size(tmp_path):
 def test_sizes_that_are_multiples(tmp_path):
     net = classifier().subnet(outputs="pool")
     net.export(tmp_path / "a.jaxdnn", shapes={"data": (1, 3, "4*rows", "8*rows")}, executables=False)
-    artifact = jaxdnn.load_artifact(tmp_path / "a.jaxdnn")
+    artifact = jaxdnn.load_artifact(tmp_path / "a.jaxdnn", trust=True)
     fitting, other = pictures(1, 8, 16), pictures(1, 8, 8)
     assert artifact.origin_of(fitting) == "StableHLO"
     assert artifact.origin_of(other) == "IR"
     assert_same(artifact(fitting), net(fitting))
+
+
+def test_yolo_for_any_height_and_width(tmp_path):
+    """What is computed from sizes alone (cells, anchors, repeated elements) follows the names of sizes."""
+    decode = YoloDecode(anchors=((3.0, 5.0), (7.0, 6.0)), classes=1)
+    layers = Resize(scale=(2.0, 2.0), mode="nearest", coordinates="asymmetric"), decode
+    nodes = (Node("up", layers[0], ("x",), ("up",)), Node("rows", layers[1], ("up", "data"), ("rows",)))
+    graph = Graph("n", (Value("x", (1, 12, 2, 3)), Value("data", (1, 3, 64, 96))), ("rows",), nodes)
+    net = Net.from_model(Model(graph, {}, Source("test")))
+    path = tmp_path / "a.jaxdnn"
+    shapes = {"x": ("b", 12, "h", "w"), "data": ("b", 3, "32*h", "32*w")}
+    manifest = net.export(path, shapes=shapes, executables=False)
+    assert manifest.heads == ("rows",)
+    artifact = jaxdnn.load_artifact(path, trust=True)
+    for batch, h, w in ((1, 2, 3), (3, 4, 1)):
+        x = np.random.default_rng(0).standard_normal((batch, 12, h, w)).astype(np.float32)
+        feeds = {"x": x, "data": np.zeros((batch, 3, 32 * h, 32 * w), np.float32)}
+        assert artifact.origin_of(feeds) == "StableHLO"
+        np.testing.assert_allclose(artifact(feeds)["rows"], net(feeds)["rows"], rtol=1e-6, atol=1e-6)
+
+
+def test_detections_for_any_batch(tmp_path):
+    layer = DetectionOutput(classes=2, keep_top_k=4, confidence_threshold=0.3)
+    values = Value("boxes", (1, 12)), Value("scores", (1, 6)), Value("priors", (1, 2, 12))
+    graph = Graph("n", values, ("found",), (Node("found", layer, ("boxes", "scores", "priors"), ("found",)),))
+    net = Net.from_model(Model(graph, {}, Source("test")))
+    net.export(tmp_path / "a.jaxdnn", shapes={"priors": (1, 2, 12)}, batch="b", executables=False)
+    artifact = jaxdnn.load_artifact(tmp_path / "a.jaxdnn", trust=True)
+    rng = np.random.default_rng(0)
+    for batch in (1, 5):
+        feeds = {"boxes": rng.normal(size=(batch, 12)), "scores": rng.uniform(size=(batch, 6))}
+        feeds["priors"] = np.stack([np.linspace(0, 0.7, 12), np.full(12, 0.1)]).reshape(1, 2, 12)
+        assert artifact.origin_of(feeds) == "StableHLO"
+        got, want = artifact(feeds)["found"], net(feeds)["found"]
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+
+def test_a_hint_where_sizes_cannot_be_compared(tmp_path):
+    graph = classifier().subnet(outputs="relu").graph
+    pool = Node("p", Pool(statistic="max", kernel=3, stride=2, rounding="ceil_clip"), ("data",), ("p",))
+    net = Net.from_model(Model(Graph("n", graph.inputs, ("p",), (pool,)), {}, Source("test")))
+    with pytest.raises(InputError, match=r"inconclusive; multiples such as 32\*height may do"):
+        net.export(tmp_path / "a.jaxdnn", shapes={"data": ("b", 3, "height", "width")})
+    net.export(tmp_path / "a.jaxdnn", shapes={"data": ("b", 3, "2*height", "2*width")})
 
 
 def test_batches_are_filled_up(tmp_path, net):
@@ -60,7 +109,11 @@ def test_batches_are_filled_up(tmp_path, net):
     for count in (1, 2, 4, 7):
         assert artifact.origin_of(pictures(count)) == "executable"
         got, want = artifact(pictures(count)), net(pictures(count))
+        assert got["prob"].shape == want["prob"].shape
         np.testing.assert_allclose(got["prob"], want["prob"], rtol=0, atol=1e-6)
+        graph = jaxdnn.load_artifact(path)(pictures(count))
+        assert graph["prob"].shape == want["prob"].shape
+        np.testing.assert_allclose(graph["prob"], want["prob"], rtol=0, atol=1e-6)
     assert artifact.origin_of(pictures(9)) == "StableHLO"
     assert_same(artifact(pictures(9)), net(pictures(9)))
 
@@ -125,7 +178,7 @@ def test_an_input_that_decides_shapes_has_the_graph_alone(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch": 0}, "batch must be a name, a size from 1, or several sizes, got 0"),
+        ({"batch": 0}, "batch must be a name, a size from 1 to 32768, or several sizes, got 0"),
         ({"batch": [1, -1]}, "several sizes, got"),
         ({"batch": "B!"}, "size 'B!' is no name of small letters"),
         ({"shapes": {"x": (1,)}}, "shapes names 'x'; the inputs are data"),

@@ -24,8 +24,7 @@ from jaxdnn.layers.late import Late
 from jaxdnn.layers.shape import Reshape
 from jaxdnn.lowering import LOWERINGS
 from support.artifacts import classifier
-from support.layer import net_of
-from support.matrix import CASES, Case
+from support.matrix import CASES
 
 
 def again(graph: Graph) -> Graph:
@@ -39,16 +38,9 @@ def of(layer, *inputs: str) -> Graph:
     )
 
 
-def net_and_feeds(case: Case) -> tuple[Net, dict[str, np.ndarray]]:
-    shapes = case.layer.param_shapes(*(x.shape for x in case.inputs))
-    drawn = {slot: np.ones(shape, np.float32) for slot, shape in shapes.items()}
-    net = net_of(case.layer, *case.inputs, outputs=case.outputs, **drawn | case.weights)
-    return net, {f"x{i}": x for i, x in enumerate(case.inputs)}
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.feature)
 def test_every_feature(case):
-    net, feeds = net_and_feeds(case)
+    net, feeds = case.net, case.feeds
     graph = again(net.graph)
     assert repr(graph) == repr(net.graph)
     if not isinstance(case.layer, Const):

@@ -13,14 +13,15 @@ from jax import export as jax_export
 from safetensors.numpy import load
 
 import jaxdnn
-from jaxdnn import InputError, JaxdnnError, Net
+from jaxdnn import FileError, InputError, JaxdnnError, Net
 from jaxdnn.ir import Graph, Model, Node, Source, Value
+from jaxdnn.layers.activation import Relu
 from jaxdnn.layers.custom import Custom
 from jaxdnn.layers.detection import DetectionOutput
 from support.artifacts import assert_same, pictures
 
 
-@pytest.mark.parametrize(("trust", "origin"), [(True, "executable"), (False, "StableHLO")])
+@pytest.mark.parametrize(("trust", "origin"), [(True, "executable"), (False, "IR")])
 def test_it_computes_what_the_net_computes(net, path, trust, origin):
     artifact = jaxdnn.load_artifact(path, trust=trust)
     assert artifact.origin == artifact.origin_of(pictures()) == origin
@@ -37,7 +38,7 @@ def test_its_face_is_that_of_the_net(net, path):
     assert artifact.manifest.labels == ("a", "b")
     assert artifact.manifest.licence == "MIT"
     assert artifact.manifest.preprocessing == {"scale": 0.5}
-    assert repr(artifact) == ("Artifact('n', data: float32[2, 3, 6, 8] -> prob; StableHLO, float32)")
+    assert repr(artifact) == ("Artifact('n', data: float32[2, 3, 6, 8] -> prob; IR, float32)")
 
 
 def test_other_sizes_of_the_batch_use_the_program(net, path):
@@ -52,13 +53,25 @@ def test_other_outputs_use_the_graph(net, path):
     assert artifact.net == net
 
 
-def test_machine_code_is_not_touched_without_trust(path, monkeypatch):
+def test_nothing_that_xla_reads_is_touched_without_trust(net, path, monkeypatch):
     def touched(*arguments):
-        raise AssertionError("it was loaded")
+        raise AssertionError("it was read")
 
-    monkeypatch.setattr("jaxdnn.artifact.loading.load_executable", touched)
+    monkeypatch.setattr("jaxdnn.artifact.runners.load_executable", touched)
+    monkeypatch.setattr("jaxdnn.artifact.runners.read_program", touched)
     artifact = jaxdnn.load_artifact(path)
-    assert artifact.notes == ("'executables/0.bin' is machine code, which only trust=True permits",)
+    assert artifact.notes == (
+        "'executables/0.bin' is machine code, which only trust=True permits",
+        "'programs/0.stablehlo' is a program for XLA, which only trust=True permits",
+    )
+    assert_same(artifact(pictures()), net(pictures()))
+
+
+def test_origins_of_calls(net, path):
+    artifact = jaxdnn.load_artifact(path, trust=True)
+    assert artifact.origin_of(pictures(), outputs="prob") == "executable"
+    assert artifact.origin_of(pictures(), outputs=["conv"]) == "IR"
+    assert artifact.origin_of(pictures(3), outputs=["prob"]) == "StableHLO"
 
 
 def test_apply_is_pure_and_has_gradients(net, path):
@@ -121,7 +134,7 @@ def test_jax_alone_runs_the_program(net, path):
         program = jax_export.deserialize(bytearray(archive.read("programs/0.stablehlo")))
     assert set(program.platforms) == {"cpu", "cuda"}
     outputs, counts = program.call(params, {"data": pictures()})
-    assert_same(outputs, net(pictures()))
+    np.testing.assert_allclose(outputs["prob"], net(pictures())["prob"], rtol=0, atol=1e-6)
     assert counts == {}
 
 
@@ -136,7 +149,7 @@ def detector() -> tuple[Net, dict[str, np.ndarray]]:
     return Net.from_model(Model(graph, {}, Source("test"))), feeds
 
 
-@pytest.mark.parametrize(("trust", "graph"), [(True, True), (False, True), (False, False)])
+@pytest.mark.parametrize(("trust", "graph"), [(True, True), (False, True), (True, False)])
 def test_outputs_whose_size_depends_on_the_data(tmp_path, trust, graph):
     net, feeds = detector()
     path = tmp_path / "a.jaxdnn"
@@ -145,7 +158,7 @@ def test_outputs_whose_size_depends_on_the_data(tmp_path, trust, graph):
     want = net(feeds)
     assert 0 < want["found"].shape[2] < 4
     assert manifest.programs[0].outputs == {"found": 2}
-    assert artifact.origin == ("executable" if trust else "StableHLO")
+    assert artifact.origin == ("executable" if trust else "IR")
     assert_same(artifact(feeds), want)
     assert_same({"found": artifact.apply({}, feeds)["found"].trim()}, want)
 
@@ -159,7 +172,7 @@ def test_custom_layers(tmp_path):
     path = tmp_path / "a.jaxdnn"
     net.export(path)
     x = np.ones((2, 3), np.float32)
-    artifact = jaxdnn.load_artifact(path)
+    artifact = jaxdnn.load_artifact(path, trust=True)
     assert_same(artifact(x), net(x))
     assert_same(artifact.apply({}, {"x": x}), net(x))
     with pytest.raises(jaxdnn.UnsupportedLayerError, match="Double"):
@@ -170,7 +183,7 @@ def test_custom_layers(tmp_path):
 def test_what_cannot_be_computed_without_the_graph(tmp_path, net):
     path = tmp_path / "a.jaxdnn"
     net.export(path, batch=2, graph=False, executables=False)
-    artifact = jaxdnn.load_artifact(path)
+    artifact = jaxdnn.load_artifact(path, trust=True)
     assert_same(artifact(pictures()), net(pictures()))
     message = r"no graph, and no program for these outputs of 'data' float32\[3, 3, 6, 8\]"
     for call in (artifact, lambda x: artifact.apply(artifact.params, x)):
@@ -178,8 +191,14 @@ def test_what_cannot_be_computed_without_the_graph(tmp_path, net):
             call(pictures(3))
     with pytest.raises(InputError, match="no graph, and no program"):
         artifact(pictures(), outputs=["conv"])
+    prob = artifact.apply(artifact.params, pictures(), outputs="prob")
+    assert_same(prob, net(pictures()))
     with pytest.raises(InputError, match="the artifact of 'n' has no graph"):
         _ = artifact.net
+    with pytest.raises(
+        FileError, match=r"nothing in the artifact can be used here: 'programs/0\.stablehlo' is"
+    ):
+        jaxdnn.load_artifact(path)
 
 
 def test_an_input_of_another_shape(path):
@@ -190,3 +209,27 @@ def test_an_input_of_another_shape(path):
         artifact({"x": pictures()})
     with pytest.raises(JaxdnnError, match="dense"):
         artifact(pictures(1, 9, 9))
+
+
+def test_double_precision_is_computed_by_the_graph(tmp_path, net):
+    with jax.enable_x64(True):
+        double = net.replace(policy="float64")
+        path = tmp_path / "a.jaxdnn"
+        double.export(path)
+        artifact = jaxdnn.load_artifact(path, trust=True)
+        x = pictures().astype(np.float64) / 3
+        assert artifact.origin_of(pictures()) == "executable"
+        assert artifact.origin_of(x) == "IR"
+        assert_same(artifact(x), double(x))
+
+
+def test_a_list_of_arrays_is_something_for_the_graph(tmp_path):
+    values = (Value("x", (None,)), Value("parts", None, sequence=True))
+    graph = Graph("n", values, ("y",), (Node("y", Relu(), ("x",), ("y",)),))
+    net = Net.from_model(Model(graph, {}, Source("test"), open_shapes=True))
+    path = tmp_path / "a.jaxdnn"
+    assert net.export(path).notes == ("no program: input 'parts' is a list of arrays",)
+    artifact = jaxdnn.load_artifact(path, trust=True)
+    feeds = {"x": np.float32([-1, 2]), "parts": [np.zeros(3, np.float32)]}
+    assert artifact.origin_of(feeds) == "IR"
+    assert_same(artifact(feeds), net(feeds))

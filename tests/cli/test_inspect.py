@@ -43,9 +43,17 @@ def test_json(jaxdnn_command, net):
                 "shared": False,
                 "flops": 288,
                 "bytes": 12,
+                "recipe": "convolution",
             }
         ],
     }
+
+
+def test_recipes(jaxdnn_command, net):
+    result = jaxdnn_command("inspect", "--recipes", *net)
+    assert "memory   recipe on a CPU" in result.out
+    assert "12 B   convolution" in result.out
+    assert "recipe" not in jaxdnn_command("inspect", *net).out
 
 
 def test_graph_of_a_net_with_unknown_layers(jaxdnn_command, tmp_path):

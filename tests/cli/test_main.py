@@ -17,7 +17,7 @@ def test_version(jaxdnn_command):
     assert jaxdnn_command("--version").out == f"jaxdnn {jaxdnn.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["compare", "inspect", "optimize", "run"])
+@pytest.mark.parametrize("command", ["compare", "export", "inspect", "optimize", "run"])
 def test_help_has_examples(jaxdnn_command, command):
     result = jaxdnn_command(command, "--help")
     assert result.code == 0

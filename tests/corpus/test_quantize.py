@@ -1,9 +1,9 @@
 """Trained networks in 8 bits: the objects on the stored pictures are those of float32.
 
-Of objects that float32 is sure of (a score of 0.5, or of 0.2 where none has that), each must be found with its class, an intersection over union of
-0.7 and a score that differs by 0.15; and none must be found that float32 does not see at all (a score of 0.1). Weights
-alone in 8 bits: 0.9 and 0.07. The networks are small ones made for phones, which lose most; one keeps its boxes only if
-its first layers stay as they are, which hold a hundredth of its weights.
+Of objects that float32 is sure of (a score of 0.5, or of 0.2 where none has that), each must be found with its class,
+an intersection over union of 0.7 and a score that differs by 0.15; and none must be found that float32 does not see at
+all (a score of 0.1). Weights alone in 8 bits: 0.9 and 0.07. The networks are small ones made for phones, which lose
+most; one keeps its boxes only if its first layers stay as they are, which hold a hundredth of its weights.
 """
 
 import json

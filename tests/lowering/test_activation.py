@@ -15,6 +15,7 @@ from jaxdnn.layers.activation import (
     Elu,
     Gelu,
     GroupedSoftmax,
+    Hardmax,
     HardMish,
     HardSigmoid,
     HardSwish,
@@ -217,3 +218,20 @@ def test_errors_of_groups_and_points():
         PiecewiseLinear(points=((1, 0), (1, 1)), first_slope=0, last_slope=0)
     with pytest.raises(LayerError, match="function must be one of relu, exp, got 'abs'"):
         NormalizeAlong(function="abs")
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, -3])
+def test_several_axes_at_once(axis):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
+    flat = x.reshape(*x.shape[: axis % 3], -1)
+    share = np.exp(flat) / np.exp(flat).sum(-1, keepdims=True)
+    assert_close(run(Softmax(axis=axis, later_axes=True), x), share.reshape(x.shape))
+    assert_close(run(LogSoftmax(axis=axis, later_axes=True), x), np.log(share).reshape(x.shape))
+    want = flat == flat.max(-1, keepdims=True)
+    np.testing.assert_array_equal(run(Hardmax(axis=axis, later_axes=True), x), want.reshape(x.shape))
+
+
+def test_hardmax_takes_the_first_of_equal_ones():
+    x = np.array([[1, 3, 3], [2, 2, 2]], np.float32)
+    np.testing.assert_array_equal(run(Hardmax(), x), [[0, 1, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(run(Hardmax(axis=0), x), [[0, 1, 1], [1, 0, 0]])

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from jaxdnn import LayerError, ShapeError
-from jaxdnn.layers.arithmetic import BINARY, UNARY, Accumulate, Binary, Cast, Einsum, Select, Unary
+from jaxdnn.layers.arithmetic import (
+    BINARY,
+    UNARY,
+    Accumulate,
+    Binary,
+    Cast,
+    Einsum,
+    Select,
+    Unary,
+)
 from jaxdnn.lowering import LOWERINGS
 from support.layer import assert_close, run
 
@@ -295,3 +304,36 @@ def test_einsum_with_an_output_along_diagonals():
 def test_einsum_of_an_index_without_a_size():
     with pytest.raises(ShapeError, match="the output has the index 'k', no input has"):
         run(Einsum(equation="ij->ikk"), np.zeros((2, 3), np.float32))
+
+
+@given(
+    hnp.arrays(np.int32, 6, elements=st.integers(-5, 5)), hnp.arrays(np.int32, 6, elements=st.integers(-3, 5))
+)
+@settings(max_examples=10)
+def test_powers_of_integers(a, b):
+    want = [0 if x == 0 > n else int(float(x) ** int(n)) for x, n in zip(a, b, strict=True)]
+    np.testing.assert_array_equal(run(Binary(function="power"), a, b), want)
+
+
+def test_powers_of_two_types():
+    got = run(Binary(function="power"), np.int32([2, 4, 9]), np.float32([3, 0.5, 0.4]))
+    np.testing.assert_array_equal(got, [8, 2, 2])
+    assert got.dtype == np.int32
+    assert_close(run(Binary(function="power"), np.float32([2, 4]), np.int32([-1, 2])), [0.5, 16])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint32"])
+@pytest.mark.parametrize("direction", ["left", "right"])
+def test_shifts_out_are_those_of_unbounded_integers(direction, dtype):
+    limits, bits = np.iinfo(dtype), np.iinfo(dtype).bits
+    a = np.repeat(np.array([limits.min, 5, limits.max], dtype), 5)
+    b = np.tile(np.array([0, 1, bits - 1, bits, bits + 3], dtype), 3)
+    got = run(Binary(function=f"shift_out_{direction}"), a, b)
+    want = [int(x) << int(n) if direction == "left" else int(x) >> int(n) for x, n in zip(a, b, strict=True)]
+    np.testing.assert_array_equal(got, np.array([x & (2**bits - 1) for x in want], f"uint{bits}").view(dtype))
+
+
+def test_shifts_out_by_less_than_none_are_shifts_by_all():
+    a, b = np.int8([-8, 4]), np.int8([-1, -1])
+    np.testing.assert_array_equal(run(Binary(function="shift_out_right"), a, b), [-1, 0])
+    np.testing.assert_array_equal(run(Binary(function="shift_out_left"), a, b), [0, 0])

@@ -218,13 +218,27 @@ def test_sizes_and_weights_that_do_not_fit():
     transpose = ConvTranspose(filters=2, kernel=2, stride=2, bias=False, channels_last=True)
     with pytest.raises(ShapeError, match="a convolution of 20x8 does not yield 4x4"):
         run(replace(transpose, size=(20, 8)), x, weight=weight)
-    with pytest.raises(LayerError, match="a padding of same_upper needs the output's size"):
-        run(replace(transpose, padding="same_upper"), x, weight=weight)
     late = Conv(filters=None, kernel=None, groups=0, bias=False, channels_last=True)
     with pytest.raises(ShapeError, match="2 channels of the weight do not divide 3 of the input"):
         run(late, x, np.zeros((2, 2, 1, 1), np.float32))
     with pytest.raises(LayerError, match="filters and kernel must be given together"):
         Conv(filters=3, kernel=None)
+
+
+@pytest.mark.parametrize(("padding", "before"), [("same_upper", 0), ("same_lower", 1)])
+def test_conv_transpose_takes_the_padding_that_leads_to_its_size(padding, before):
+    x = np.array([[[1, 10]]], np.float32)
+    weight = np.array([[[1, 2, 3, 4]]], np.float32)
+    full = np.array([1, 2, 3, 14, 20, 30, 40], np.float32)  # with a stride of 3
+    layer = ConvTranspose(filters=1, kernel=4, stride=3, padding=padding, bias=False)
+    assert_close(run(layer, x, weight=weight), [[full[before : before + 6]]])
+    # Sizes that a convolution would not bring back to two elements: some are larger than all copies together.
+    near = replace(layer, size=(3,), any_size=True)
+    assert_close(run(near, x, weight=weight), [[full[2:5]]])
+    far = replace(layer, size=(9,), any_size=True)
+    assert_close(run(far, x, weight=weight), [[np.pad(full, (0, 2))]])
+    longer = replace(layer, output_padding=1)
+    assert_close(run(longer, x, weight=weight), [[full[1:7]]])
 
 
 def test_im2col_with_channels_last():

@@ -83,3 +83,11 @@ def test_errors():
         run(MatMul(), x[:, :, 0, 0], x[:, :, 0, 0])
     with pytest.raises(ShapeError, match="a matrix has two axes or more, got 2 and 2x3"):
         run(MatMul(), x[:, 0, 0, 0], x[:, :, 0, 0])
+
+
+def test_products_of_vectors():
+    a, b = np.arange(12, dtype=np.float32).reshape(2, 2, 3), np.float32([1, -1, 2])
+    layer = MatMul(vectors=True)
+    np.testing.assert_array_equal(run(layer, a, b), a @ b)
+    np.testing.assert_array_equal(run(layer, b[:2], a), b[:2] @ a)
+    np.testing.assert_array_equal(run(layer, b, b), b @ b)

@@ -16,7 +16,9 @@ from jaxdnn.layers.diagonal import (
     SetDiagonal,
     TensorDiagonal,
     TensorDiagonalPart,
+    Triangle,
 )
+from jaxdnn.lowering import LOWERINGS
 from support.layer import run
 
 X = np.arange(1, 25, dtype=np.float32).reshape(2, 3, 4)
@@ -29,6 +31,17 @@ def test_band_part(lower, upper):
         if (lower >= 0 and row - column > lower) or (upper >= 0 and column - row > upper):
             want[:, row, column] = 0
     np.testing.assert_array_equal(run(BandPart(lower=lower, upper=upper), X), want)
+
+
+@pytest.mark.parametrize("number", [-4, -1, 0, 2, 5])
+@pytest.mark.parametrize("upper", [False, True])
+def test_triangle(upper, number):
+    layer = Triangle(upper=upper, diagonal=number)
+    want = (np.triu if upper else np.tril)(X, number)
+    np.testing.assert_array_equal(run(layer, X), want)
+    np.testing.assert_array_equal(LOWERINGS[Triangle].function(layer, {}, X), want)
+    with pytest.raises(ShapeError, match="a matrix has two axes or more, got 3"):
+        run(layer, X[0, :, 0])
 
 
 @st.composite

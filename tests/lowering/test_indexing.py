@@ -146,6 +146,7 @@ def test_scatter_adds_where_places_repeat():
         ("set", [1, 9, 3]),
         ("add", [1, 11, 3]),
         ("subtract", [1, -7, 3]),
+        ("multiply", [1, 18, 3]),
         ("max", [1, 9, 3]),
         ("min", [1, 2, 3]),
     ],
@@ -164,6 +165,27 @@ def test_one_hot(axis):
     got = run(OneHot(depth=3, axis=axis), indices, np.float32(5), np.float32(-1))
     want = np.where(indices[..., None] == np.arange(3), 5, -1)
     np.testing.assert_array_equal(got, np.moveaxis(want, -1, axis))
+
+
+def test_one_hot_from_the_end():
+    got = run(OneHot(depth=3, from_end=True), np.int32([-1, -3, -4, 3, 1]), np.float32(1), np.float32(0))
+    np.testing.assert_array_equal(got, [[0, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint8])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("smallest", [False, True])
+def test_top_k_along_an_axis(dtype, axis, smallest):
+    x = np.random.default_rng(0).integers(0, 4, (3, 4, 5)).astype(dtype)
+    if dtype == np.int32:
+        x[0, 0, 0], x[1, 1, 1] = np.iinfo(dtype).min, np.iinfo(dtype).max
+    keys = x.astype(np.float64)
+    order = np.argsort(keys if smallest else -keys, axis=axis, kind="stable").take(range(2), axis)
+    values, indices = run(TopK(count=2, axis=axis, smallest=smallest), x, outputs=2)
+    np.testing.assert_array_equal(indices, order)
+    np.testing.assert_array_equal(values, np.take_along_axis(x, order, axis))
+    with pytest.raises(ShapeError, match="6 elements are more than axis 0 of 3x4x5 has"):
+        run(TopK(count=6, axis=0), x, outputs=2)
 
 
 def test_top_k_prefers_the_first_of_equal_elements():

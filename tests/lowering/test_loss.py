@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
@@ -14,6 +14,7 @@ from jaxdnn.layers.loss import (
     EuclideanLoss,
     HingeLoss,
     InfogainLoss,
+    NegativeLogLikelihood,
     SigmoidCrossEntropyLoss,
     SmoothL1Loss,
 )
@@ -206,3 +207,39 @@ def test_shapes_that_do_not_fit(layer, shapes, message):
 def test_attributes_out_of_range(layer, attributes, message):
     with pytest.raises(LayerError, match=message):
         layer(**attributes)
+
+
+@given(
+    st.sampled_from(("none", "mean", "sum")),
+    st.sampled_from((None, 1, -7)),
+    st.booleans(),
+    st.integers(0, 99),
+)
+@settings(max_examples=10)
+def test_negative_log_likelihood(reduction, ignored, weighted, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((2, 4, 3)).astype(np.float32)
+    labels = rng.integers(0, 4, (2, 3)).astype(np.int32)
+    labels[0, 0] = labels[0, 0] if ignored is None else ignored
+    weight = rng.uniform(0.5, 2, 4).astype(np.float32)
+    layer = NegativeLogLikelihood(ignore_label=ignored, reduction=reduction)
+    losses, shares = np.zeros((2, 3)), np.zeros((2, 3))
+    for n, i in np.ndindex(2, 3):
+        label = labels[n, i]
+        if label != ignored:
+            shares[n, i] = weight[label] if weighted else 1
+            losses[n, i] = -x[n, label, i] * shares[n, i]
+    want = {"none": losses, "sum": losses.sum(), "mean": losses.sum() / shares.sum()}[reduction]
+    assert_close(run(layer, x, labels, *[weight] * weighted), want)
+
+
+def test_labels_that_are_no_class_have_no_likelihood():
+    x = np.zeros((2, 3), np.float32)
+    got = run(NegativeLogLikelihood(reduction="none"), x, np.int32([1, 3]))
+    np.testing.assert_array_equal(got, [0, np.nan])
+    with pytest.raises(ShapeError, match="labels of 3 do not fit 2x3"):
+        run(NegativeLogLikelihood(), x, np.int32([0, 0, 0]))
+    with pytest.raises(ShapeError, match="2 weights do not fit 3 classes"):
+        run(NegativeLogLikelihood(), x, np.int32([0, 0]), np.float32([1, 1]))
+    with pytest.raises(LayerError, match="reduction must be one of none, mean, sum, got 'product'"):
+        NegativeLogLikelihood(reduction="product")

@@ -113,6 +113,13 @@ def test_local_response_norm(x, size, across, average):
     assert_close(got, reference_lrn(x, axes, size, **constants))
 
 
+@pytest.mark.parametrize("beta", [0.5, 0.75, 1.0, 2.0])
+def test_local_response_norm_by_roots(beta):
+    x = np.random.default_rng(0).standard_normal((2, 6, 3, 3)).astype(np.float32) * 9
+    constants = {"alpha": 2.0, "beta": beta, "bias": 0.5, "average": False}
+    assert_close(run(LocalResponseNorm(size=3, **constants), x), reference_lrn(x, (1,), 3, **constants))
+
+
 def test_local_response_norm_over_the_last_axis():
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 7)).astype(np.float32)
     last = run(LocalResponseNorm(axis=-1), x)
@@ -131,19 +138,24 @@ def test_local_response_norm_refuses():
         LocalResponseNorm(region="everywhere")
 
 
-@given(arrays(), st.integers(0, 3), st.booleans(), st.booleans())
-def test_mean_variance_norm(x, axis, divide, inside):
-    layer = MeanVarianceNorm(axis=axis, normalize_variance=divide, epsilon=0.1, epsilon_inside=inside)
-    axes = tuple(range(axis, x.ndim))
-    y = x - x.astype(np.float64).mean(axes, keepdims=True)
+@given(arrays(), st.integers(-4, 3), st.booleans(), st.booleans(), st.booleans())
+def test_mean_variance_norm(x, axis, centre, divide, inside):
+    axis = min(max(axis, -x.ndim), x.ndim)
+    layer = MeanVarianceNorm(
+        axis=axis, subtract_mean=centre, normalize_variance=divide, epsilon=0.1, epsilon_inside=inside
+    )
+    axes = tuple(range(axis if axis >= 0 else axis + x.ndim, x.ndim))
+    y = x - x.astype(np.float64).mean(axes, keepdims=True) if centre else x.astype(np.float64)
     variance = (y * y).mean(axes, keepdims=True)
     deviation = np.sqrt(variance + 0.1) if inside else np.sqrt(variance) + 0.1
     assert_close(run(layer, x), y / deviation if divide else y)
 
 
 def test_mean_variance_norm_refuses():
-    with pytest.raises(LayerError, match="axis must be at least 0, got -1"):
-        MeanVarianceNorm(axis=-1)
+    with pytest.raises(ShapeError, match="axis -3 is out of range for 2 axes"):
+        run(MeanVarianceNorm(axis=-3), np.zeros((1, 2), np.float32))
+    with pytest.raises(ShapeError, match="axis 3 is out of range for 2 axes"):
+        run(MeanVarianceNorm(axis=3), np.zeros((1, 2), np.float32))
 
 
 @given(arrays(), st.sampled_from([1, 2]), st.booleans(), st.sampled_from(["none", "shared", "channel"]))

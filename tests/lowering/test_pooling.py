@@ -280,3 +280,62 @@ def test_indices_count_what_they_should(index_of, channels_last):
         plane = x[place[0], ..., place[-1]] if channels_last else x[place[0], place[1]]
         counted = {"plane": plane, "sample": x[place[0]], "batch": x}[index_of]
         assert counted.ravel()[indices[place]] == values[place]
+
+
+@given(st.data())
+def test_dilated_windows(data):
+    size, kernel, dilation = (data.draw(st.integers(low, high)) for low, high in ((5, 9), (1, 3), (1, 3)))
+    extent, stride = dilation * (kernel - 1) + 1, data.draw(st.integers(1, 3))
+    padding = data.draw(st.integers(0, extent - 1)), data.draw(st.integers(0, extent - 1))
+    if size + sum(padding) < extent:
+        return
+    x = np.random.default_rng(size).standard_normal((1, 2, size)).astype(np.float32)
+    taps = [
+        [t for t in range(p - padding[0], p - padding[0] + extent, dilation) if 0 <= t < size]
+        for p in range(0, size + sum(padding) - extent + 1, stride)
+    ]
+    options = {"kernel": kernel, "dilation": dilation, "stride": stride, "padding": (padding,)}
+    assert_close(run(Pool(statistic="sum", **options), x), np.stack([x[..., t].sum(-1) for t in taps], -1))
+    counts = np.array([max(len(t), 1) for t in taps])
+    want = np.stack([x[..., t].sum(-1) for t in taps], -1) / counts
+    if all(taps):
+        assert_close(run(Pool(statistic="average", divisor="valid", **options), x), want)
+        values, places = run(Pool(statistic="max", indices=True, **options), x, outputs=2)
+        assert_close(values, np.stack([x[..., t].max(-1) for t in taps], -1))
+        np.testing.assert_array_equal(np.take_along_axis(x, places, -1), values)
+
+
+def test_ceil_inside_drops_windows_that_start_behind_the_input_even_without_padding():
+    x = np.arange(5, dtype=np.float32).reshape(1, 1, 5)
+    assert run(Pool(statistic="max", kernel=1, stride=3, rounding="ceil"), x).shape == (1, 1, 3)
+    got = run(Pool(statistic="max", kernel=1, stride=3, rounding="ceil_inside"), x)
+    np.testing.assert_array_equal(got, [[[0, 3]]])
+
+
+@pytest.mark.parametrize("index_of", ["plane", "batch"])
+def test_indices_may_count_the_first_axis_fastest(index_of):
+    x = np.random.default_rng(0).permutation(120).astype(np.float32).reshape(2, 2, 3, 5, 2)
+    layer = Pool(statistic="max", kernel=2, indices=True, index_of=index_of, first_fastest=True)
+    values, places = run(layer, x, outputs=2)
+    flat = x.transpose(0, 1, 4, 3, 2).reshape(2, 2, -1)  # each plane's elements in that order
+    if index_of == "batch":
+        np.testing.assert_array_equal(flat.ravel()[places], values)
+    else:
+        got = np.take_along_axis(flat, places.reshape(2, 2, -1), -1)
+        np.testing.assert_array_equal(got, values.reshape(2, 2, -1))
+    with pytest.raises(LayerError, match="channels_last excludes first_fastest"):
+        Pool(statistic="max", kernel=2, first_fastest=True, channels_last=True)
+
+
+def test_max_unpool_by_indices_of_the_batch_and_into_a_shape():
+    x = np.array([[[1, 2]], [[3, 4]]], np.float32)
+    indices = np.array([[[1, 6]], [[4, 99]]], np.int32)
+    layer = MaxUnpool(kernel=2, stride=2, index_of="batch")
+    np.testing.assert_array_equal(run(layer, x, indices), [[[0, 1, 0, 0]], [[3, 0, 2, 0]]])
+    shaped = MaxUnpool(kernel=2, stride=2, padding=((1, 0),), index_of="batch", shape=(3, 1, 2))
+    got = run(shaped, x, indices)
+    np.testing.assert_array_equal(got, [[[0, 1]], [[0, 3]], [[0, 0]]])
+    with pytest.raises(ShapeError, match="the shape 3x2 does not fit values of 2x1x2"):
+        run(MaxUnpool(shape=(3, 2)), x, indices)
+    with pytest.raises(LayerError, match="padding must be numbers, got 'same_upper'"):
+        MaxUnpool(padding="same_upper")

@@ -171,3 +171,17 @@ def test_what_is_refused():
     ):
         with pytest.raises(LayerError, match="must be"):
             layer(**attributes)
+
+
+def test_bits_of_a_type_that_is_computed_in_another():
+    x = np.float32([1.5, -2, 0.1])
+    want = x.astype(np.float16).view(np.uint16)
+    np.testing.assert_array_equal(run(Bitcast(dtype="uint16", source="float16"), x), want)
+    np.testing.assert_array_equal(run(Bitcast(dtype="float16"), want), x.astype(np.float16))
+    np.testing.assert_array_equal(run(Bitcast(dtype="uint8"), np.array([True, False])), [1, 0])
+    np.testing.assert_array_equal(run(Bitcast(dtype="bool"), np.uint8([1, 0])), [True, False])
+
+
+def test_bits_of_64_need_64():
+    with pytest.raises(LayerError, match="the bits of int64 are 64: enable jax_enable_x64"):
+        run(Bitcast(dtype="int64"), np.float32([1, 2]))

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -124,3 +124,37 @@ def test_errors():
         ArgMax(axis=0, top_k=2, keepdims=False)
     with pytest.raises(LayerError, match="axis None keeps its dimensions"):
         ArgMax(axis=None, keepdims=False)
+
+
+@given(st.sampled_from(((), (0,), (1,), (0, 1))), st.booleans())
+@settings(max_examples=8)
+def test_log_sum_exp_of_large_numbers(axes, keepdims):
+    x = np.float32([[1000, 999, -1000], [-np.inf, 3, 4]])
+    layer = Reduce(operation="log_sum_exp", axes=axes, none_is_all=True, keepdims=keepdims)
+    want = np.logaddexp.reduce(x.astype(np.float64).reshape(-1)) if axes in ((), (0, 1)) else None
+    if want is None:
+        want = np.logaddexp.reduce(x.astype(np.float64), axes[0], keepdims=keepdims)
+    elif keepdims:
+        want = np.reshape(want, (1, 1))
+    np.testing.assert_allclose(run(layer, x), want, rtol=1e-6)
+
+
+def test_log_sum_exp_of_none_is_minus_infinity():
+    x = np.zeros((0, 2), np.float32)
+    np.testing.assert_array_equal(run(Reduce(operation="log_sum_exp", axes=(0,)), x), [-np.inf, -np.inf])
+    everywhere = np.full(3, -np.inf, np.float32)
+    assert run(Reduce(operation="log_sum_exp"), everywhere) == -np.inf
+
+
+def test_no_axes_may_stand_for_all():
+    x = np.float32([[1, 2], [3, 4]])
+    np.testing.assert_array_equal(run(Reduce(axes=()), x), x)
+    assert run(Reduce(axes=(), none_is_all=True), x) == 10
+
+
+def test_extremes_of_booleans():
+    flags = np.array([[True, False], [False, False]])
+    np.testing.assert_array_equal(run(Reduce(operation="max", axes=(1,)), flags), [True, False])
+    np.testing.assert_array_equal(run(Reduce(operation="min", axes=(1,)), flags), [False, False])
+    assert not run(Reduce(operation="max"), flags[:0])
+    assert run(Reduce(operation="min"), flags[:0])

@@ -48,7 +48,7 @@ def test_linear(h, w, out_h, out_w, coordinates):
 @given(sizes, st.floats(0.5, 3.5), st.sampled_from(["asymmetric", "half_pixel", "align_corners"]))
 def test_scale_of_one_axis(size, scale, coordinates):
     scale = float(np.float32(scale))
-    x, out = random(2, size, 2), max(1, math.floor(size * scale))
+    x, out = random(2, size, 2), max(1, int(np.float32(size) * np.float32(scale)))
     want = reference_linear(x, 1, reference_positions(coordinates, size, out, scale))
     if size * scale < 1:
         with pytest.raises(ShapeError, match="nothing left"):
@@ -207,6 +207,11 @@ def test_crop_and_resize_by_hand():
         (lambda: Resize(size=(1, 1), scale=(1, 1)), "size or scale must be given, not both"),
         (lambda: Resize(size=(3,)), "size has 1 values for 2 axes"),
         (lambda: Resize(size=(3, 0)), "size must be at least 1, got 0"),
+        (lambda: Resize(aspect="keep"), "aspect must be one of stretch, not_larger, not_smaller"),
+        (lambda: Resize(antialias=True, mode="nearest"), "nearest has no antialiasing"),
+        (lambda: Resize(mode="area"), "the mode area has no half_pixel coordinates"),
+        (lambda: Resize(regions=((0, 1), (0, 1))), "half_pixel takes no regions"),
+        (lambda: Resize(coordinates="crop", regions=((0, 1),)), "regions has 1 values for 2 axes"),
         (lambda: Resize(scale=(1, 0)), "scale must be positive"),
         (lambda: Interp(shrink=0), "shrink must be at least 1"),
         (lambda: Resample(mode="area"), "mode must be one of nearest, linear, cubic"),
@@ -331,3 +336,55 @@ def test_a_crop_is_the_same_in_whatever_program():
     feeds = {"x0": images, "x1": boxes, "x2": which}
     crops = np.asarray(net(feeds, outputs=["crop"])["crop"])
     assert_close(np.asarray(net(feeds)["pool"]), crops.reshape(2, 3, 2, 3, 2, 12).max(axis=(2, 4)))
+
+
+def test_other_coordinates():
+    x = np.arange(5, dtype=np.float32).reshape(1, 1, 1, 5)  # linear interpolation shows the position
+
+    def positions(**options):
+        return run(Resize(axes=(3,), **options), x).ravel()
+
+    assert_close(positions(coordinates="half_pixel_or_first", size=(1,)), [0])
+    assert_close(positions(coordinates="half_pixel_or_first", size=(2,)), [0.75, 3.25])
+    assert_close(positions(coordinates="half_pixel_unshifted", size=(2,)), [1.25, 3.75])
+    # 5 * 0.5 was rounded to 2: the middle stays the middle.
+    assert_close(positions(coordinates="half_pixel_symmetric", scale=(0.5,)), [1, 3])
+    crop = {"coordinates": "crop", "extrapolation": -9.0}
+    assert_close(positions(**crop, size=(3,), regions=((0.25, 0.75),)), [1, 2, 3])
+    assert_close(positions(**crop, size=(1,), regions=((0.25, 0.5),)), [1.5])
+    assert_close(positions(**crop, size=(3,), regions=((-0.25, 1.25),)), [-9, 2, -9])
+
+
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+@pytest.mark.parametrize("exclude", [False, True])
+def test_antialias(mode, exclude):
+    size, out, a = 9, 4, -0.75
+    x = random(1, 1, 2, size)
+    share = out / size
+    want = np.zeros((1, 1, 2, out))
+    for i in range(out):
+        p = (i + 0.5) / share - 0.5
+        weights = {}
+        for k in range(-30, 40):
+            d = abs(k - p) * share
+            near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+            far = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
+            weights[k] = max(0, 1 - d) if mode == "linear" else near if d <= 1 else far if d < 2 else 0
+            if exclude and not 0 <= k < size:
+                weights[k] = 0
+        for k, weight in weights.items():
+            want[..., i] += weight / sum(weights.values()) * x[..., min(max(k, 0), size - 1)]
+    layer = Resize(axes=(3,), size=(out,), mode=mode, antialias=True, exclude_outside=exclude)
+    assert_close(run(layer, x), want)
+    larger = Resize(axes=(3,), size=(12,), mode=mode, antialias=True)
+    np.testing.assert_array_equal(run(larger, x), run(Resize(axes=(3,), size=(12,), mode=mode), x))
+
+
+def test_aspect_and_all_axes():
+    x = random(1, 2, 4, 6)
+    assert run(Resize(size=(8, 9), aspect="not_larger"), x).shape == (1, 2, 6, 9)
+    assert run(Resize(size=(8, 9), aspect="not_smaller"), x).shape == (1, 2, 8, 12)
+    every = run(Resize(axes=None, scale=(1, 1, 2, 1.5)), x)
+    np.testing.assert_array_equal(every, run(Resize(scale=(2, 1.5)), x))
+    with pytest.raises(ShapeError, match="scale has 3 values for 4 axes of 1x2x4x6"):
+        run(Resize(axes=None, scale=(1, 1, 2)), x)

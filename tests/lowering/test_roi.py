@@ -193,3 +193,31 @@ def test_shapes_that_do_not_fit():
         run(PsRoiPool(channels=2, groups=2), x, regions)
     with pytest.raises(LayerError, match="output must be at least 1, got 0"):
         RoiPool(output=(0, 2))
+
+
+def test_roi_align_by_the_largest_corner():
+    """Each sample has four elements with a weight each; one that lies outside has zeros."""
+    x = np.random.default_rng(0).standard_normal((1, 2, 5, 6)).astype(np.float32)
+    regions = np.array([[0, 0.3, 0.4, 4.1, 3.2], [0, -4, -3, 7, 8], [0, 2, 2, 2.1, 2.1]], np.float32)
+    for samples in (0, 2):
+        layer = RoiAlign(output=(2, 3), samples=samples, statistic="corner_max")
+        want = np.empty((3, 2, 2, 3))
+        for number, (_, *box) in enumerate(regions.astype(np.float64)):
+            low, size = (box[1], box[0]), (max(box[3] - box[1], 1), max(box[2] - box[0], 1))
+            step = [length / bins for length, bins in zip(size, (2, 3), strict=True)]
+            count = [samples or math.ceil(length) for length in step]
+            for i, j in np.ndindex(2, 3):
+                products = []
+                for a, b in np.ndindex(*count):
+                    y = low[0] + (i + (a + 0.5) / count[0]) * step[0]
+                    z = low[1] + (j + (b + 0.5) / count[1]) * step[1]
+                    inside = -1 <= y <= 5 and -1 <= z <= 6
+                    y, z = min(max(y, 0), 4), min(max(z, 0), 5)
+                    for r, c in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                        row, column = min(int(y) + r, 4), min(int(z) + c, 5)
+                        share = (y % 1 if r else 1 - y % 1) * (z % 1 if c else 1 - z % 1)
+                        products.append(x[0, :, row, column] * share * inside)
+                want[number, :, i, j] = np.max(products, axis=0)
+        assert_close(run(layer, x, regions), want)
+    with pytest.raises(LayerError, match="statistic must be one of mean, corner_max"):
+        RoiAlign(output=(1, 1), statistic="max")

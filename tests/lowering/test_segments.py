@@ -1,6 +1,7 @@
 """Rows by their numbers, against loops over rows."""
 
 import bisect
+import itertools
 import math
 
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
 from jaxdnn.layers.segments import (
+    CountSequences,
     CountValues,
     Histogram,
     InTop,
@@ -99,6 +101,25 @@ def test_counts(rows, binary, weighted):
     np.testing.assert_array_equal(run(layer, x, weights), want.astype(np.float32), strict=True)
     if not weighted:
         np.testing.assert_array_equal(run(layer, x), want.astype(np.int32), strict=True)
+
+
+@pytest.mark.parametrize("skips", [0, 2])
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_sequences(length, skips):
+    x = np.random.default_rng(0).integers(0, 2, (2, 6)).astype(np.int32)
+    sequences = np.array(list(itertools.product(range(2), repeat=length)), np.int32)
+    want = np.zeros((2, len(sequences)))
+    for row, begin, step in itertools.product(range(2), range(6), range(1, (skips if length > 1 else 0) + 2)):
+        found = x[row, begin : begin + (length - 1) * step + 1 : step]
+        want[row] += [found.tolist() == sequence.tolist() for sequence in sequences]
+    np.testing.assert_array_equal(run(CountSequences(skips=skips), x, sequences), want)
+
+
+def test_sequences_that_do_not_fit():
+    with pytest.raises(ShapeError, match="sequences 2 cannot be looked for in 3"):
+        run(CountSequences(), np.zeros(3, np.int32), np.zeros(2, np.int32))
+    with pytest.raises(LayerError, match="skips must be at least 0, got -1"):
+        CountSequences(skips=-1)
 
 
 def test_weights_that_do_not_fit():

@@ -67,6 +67,15 @@ def test_slice_into_equal_parts():
     np.testing.assert_array_equal(np.stack([first, second, third]), [x[:, :2], x[:, 2:4], x[:, 4:]])
 
 
+def test_slice_into_parts_of_which_the_last_one_is_smaller():
+    x = numbered(2, 7)
+    parts = run(Slice(parts=3, smaller_last=True), x, outputs=3)
+    for got, want in zip(parts, (x[:, :3], x[:, 3:6], x[:, 6:]), strict=True):
+        np.testing.assert_array_equal(got, want)
+    with pytest.raises(ShapeError, match="axis 1 of size 3 cannot be cut into 5 parts"):
+        run(Slice(parts=5, smaller_last=True), x[:, :3], outputs=5)
+
+
 @given(shapes, st.data())
 def test_flatten(shape, data):
     axis = data.draw(st.integers(0, len(shape) - 1))
@@ -134,7 +143,7 @@ def test_tile(case, data):
     np.testing.assert_array_equal(run(Tile(repeats=repeats, axis=axis), numbered(*shape)), want)
 
 
-@given(st.sampled_from(["constant", "edge", "reflect", "symmetric"]), st.data())
+@given(st.sampled_from(["constant", "edge", "reflect", "symmetric", "wrap"]), st.data())
 def test_pad(mode, data):
     shape = tuple(data.draw(st.lists(st.integers(3, 5), min_size=2, max_size=3)))
     amounts = [(data.draw(st.integers(-1, 2)), data.draw(st.integers(-1, 2))) for _ in shape[1:]]
@@ -153,9 +162,17 @@ def test_pad_by_hand():
         "edge": [1, 1, 1, 2, 3, 3],
         "reflect": [3, 2, 1, 2, 3, 2],
         "symmetric": [2, 1, 1, 2, 3, 3],
+        "wrap": [2, 3, 1, 2, 3, 1],
     }.items():
         got = run(Pad(before=(2,), after=(1,), axis=-1, mode=mode, value=9.0), x)
         np.testing.assert_array_equal(got, [want])
+
+
+def test_pad_of_axes_in_any_order():
+    x = numbered(2, 3, 4)
+    got = run(Pad(before=(1, 0), after=(0, 2), axes=(-1, 0), value=5.0), x)
+    want = np.pad(x, [(0, 2), (0, 0), (1, 0)], constant_values=5)
+    np.testing.assert_array_equal(got, want)
 
 
 def test_pad_shifts():
@@ -279,7 +296,8 @@ def test_constant_indices_are_checked():
         (lambda: Crop(offset=-1), "offset must be at least 0"),
         (lambda: Tile(repeats=(-1,)), "repeats must be at least 0"),
         (lambda: Pad(before=(1,), after=()), "before has 1 values and after has 0"),
-        (lambda: Pad(before=(1,), after=(1,), mode="wrap"), "mode must be one of"),
+        (lambda: Pad(before=(1,), after=(1,), mode="mirror"), "mode must be one of"),
+        (lambda: Pad(before=(1,), after=(1,), axes=(0, 1)), "1 values are given for 2 axes"),
         (lambda: ShuffleChannel(groups=0), "groups must be at least 1"),
         (lambda: SpaceToDepth(block=2, order="?"), "order must be one of"),
         (lambda: Reorg(stride=0), "stride must be at least 1"),

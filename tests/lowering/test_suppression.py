@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdnn import ShapeError
-from jaxdnn.layers.suppression import BatchedSuppression, NonMaxSuppression
+from jaxdnn.layers.suppression import BatchedSuppression, ClassSuppression, NonMaxSuppression
 from support.layer import assert_close, run
 
 
@@ -112,3 +112,24 @@ def test_what_does_not_fit():
         run(NonMaxSuppression(count=1), boxes, scores[:2], outputs=3)
     with pytest.raises(ShapeError, match="boxes 1x1x3x4 and scores 1x3 do not fit"):
         run(BatchedSuppression(class_count=1, count=1), boxes[None, None], scores[None], outputs=4)
+
+
+@pytest.mark.parametrize("centers", [False, True])
+def test_class_suppression(centers):
+    rng = np.random.default_rng(4)
+    corners = rng.uniform(0, 5, (2, 9, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(1, 3, (2, 9, 2))], -1).astype(np.float32)
+    scores = rng.uniform(0, 1, (2, 3, 9)).astype(np.float32)
+    options = {"count": 4, "overlap_threshold": 0.3, "score_threshold": 0.4}
+    want = []
+    for image in range(2):
+        for number in range(3):
+            kept = run(NonMaxSuppression(**options), boxes[image], scores[image, number], outputs=3)[0]
+            want += [[image, number, index] for index in kept]
+    if centers:
+        low, high = boxes[..., :2], boxes[..., 2:]
+        boxes = np.concatenate([(low + high) / 2, high - low], -1)
+    np.testing.assert_array_equal(run(ClassSuppression(**options, centers=centers), boxes, scores), want)
+    assert run(ClassSuppression(count=0), boxes, scores).shape == (0, 3)
+    with pytest.raises(ShapeError, match="boxes 2x9x4 and scores 2x3x8 do not fit"):
+        run(ClassSuppression(count=1), boxes, scores[..., 1:])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jaxdnn import LayerError, ShapeError
 from jaxdnn.layers.tensor import (
+    AlignAxes,
     BatchToSpace,
     BroadcastTo,
     ExpandDims,
@@ -50,6 +51,8 @@ def test_fill_and_broadcast():
     np.testing.assert_array_equal(run(FillLike(value=1.0), X), np.ones_like(X))
     assert constant(FillLike(), X.astype(np.int32)).dtype == np.int32
     np.testing.assert_array_equal(run(BroadcastTo(shape=(2, 2, 3, 4)), X)[1], X)
+    got = run(BroadcastTo(shape=(2, 1, 1, 4), mutual=True), X[..., :1])
+    np.testing.assert_array_equal(got, np.broadcast_to(X[..., :1], (2, 2, 3, 4)))
     with pytest.raises(ShapeError, match="the value is 2, a scalar expected"):
         run(Fill(shape=(2,)), np.zeros(2, np.float32))
     with pytest.raises(ShapeError, match="2x3x4"):
@@ -151,3 +154,11 @@ def test_blocks_that_do_not_fit():
         run(SpaceToBatch(block=(2,), padding=((0, 0), (0, 0))), X)
     with pytest.raises(LayerError, match="block must be at least 1"):
         SpaceToBatch(block=(0,), padding=((0, 0),))
+
+
+def test_axes_like_another():
+    x, other = np.arange(6).reshape(2, 3), np.zeros((4, 2, 3, 5, 1))
+    assert run(AlignAxes(axis=1), x, other).shape == (2, 3, 1, 1)
+    assert run(AlignAxes(axis=-2), x, other).shape == (2, 3)
+    with pytest.raises(ShapeError, match="2x3 does not fit 4x2x3x5x1 from axis 4 on"):
+        run(AlignAxes(axis=4), x, other)

@@ -109,6 +109,13 @@ def test_pools(pairs, statistic, divisor, rounding, own, stride, last, source, v
             assert not padding_stays
 
 
+@pytest.mark.parametrize("options", [{"rounding": "ceil_inside"}, {"dilation": 2}])
+def test_pools_whose_windows_depend_on_the_padding_keep_it(options):
+    pad = Pad(before=(0, 0, 1, 1), after=(0, 0, 1, 1))
+    model = padded(Pool(statistic="average", kernel=3, **options), pad)
+    assert merge_padding(model) is model
+
+
 def test_what_is_written():
     pad = Pad(before=(0, 1, 2, 0), after=(0, 1, 2, 0))
     conv = Conv(filters=4, kernel=3, bias=False, channels_last=True)

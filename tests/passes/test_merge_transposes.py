@@ -177,6 +177,7 @@ def kept():
     yield "broadcasting lines up other axes", ranks.model("y")
 
     yield "the layer knows an order", between(Reshape(shape=(2, 4, 5, 3))).model("y")
+    yield "the axes are neighbours", between(Softmax(axis=2, later_axes=True)).model("y")
 
     rows = Builder(x=SHAPE, z=SHAPE, c=(2,))
     rows.add("a", LAST, "x")

@@ -14,8 +14,11 @@ from jaxdnn.layers.diagonal import (
     SetDiagonal,
     TensorDiagonal,
     TensorDiagonalPart,
+    Triangle,
 )
+from jaxdnn.layers.elements import GatherElements, ReplaceWindow, ScatterElements, SliceAxes
 from jaxdnn.layers.indexing import (
+    UPDATES,
     GatherNd,
     OneHot,
     ScatterNd,
@@ -41,6 +44,7 @@ from jaxdnn.layers.lists import (
 )
 from jaxdnn.layers.reduction import ArgMax, Reduce
 from jaxdnn.layers.segments import (
+    CountSequences,
     CountValues,
     Histogram,
     InTop,
@@ -48,7 +52,16 @@ from jaxdnn.layers.segments import (
     SearchSorted,
     SegmentReduce,
 )
-from jaxdnn.layers.selection import NonZero, Partition, Unique
+from jaxdnn.layers.selection import NonZero, Partition, Unique, UniqueSlices
+from jaxdnn.layers.sequences import (
+    SequenceAt,
+    SequenceErase,
+    SequenceInsert,
+    SequenceJoin,
+    SequenceLength,
+    SequenceOf,
+    SequenceSplit,
+)
 from jaxdnn.layers.shape import (
     DepthToSpace,
     Filter,
@@ -76,6 +89,7 @@ from jaxdnn.layers.tensor import (
     Stack,
     Unstack,
 )
+from jaxdnn.layers.trees import LookUp, TreeLeaves
 from support.case import Case, image, ints, noise, positive
 
 X, Y = noise(3, 5), noise(3, 5, seed=1)
@@ -83,7 +97,10 @@ MATRIX = noise(2, 4, 4)
 DEFINITE = MATRIX @ MATRIX.transpose(0, 2, 1) + 2 * np.eye(4, dtype=np.float32)
 COUNTS = np.array([[5, 3, 1], [2, 7, 4]], np.int32)
 FLAGS = np.array([[True, False, True], [False, False, True]])
-OF_INTEGERS = ("bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right")
+OF_INTEGERS = (
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right"),
+    *("shift_out_left", "shift_out_right"),
+)
 OF_FLAGS = ("not", "and", "or", "xor")
 ABOVE_ONE = ("acosh", "zeta")
 COMPLEX = ("real", "imag", "conj", "angle", "complex", "complex_abs")
@@ -134,7 +151,8 @@ def _arithmetic() -> list[Case]:
         Case("Einsum", Einsum(equation="ij,kj->ik"), (X, Y), "arithmetic"),
         Case("ArgMax", ArgMax(axis=1), (X,), "reduction"),
         Case("Histogram", Histogram(count=4), (X, np.array([-2, 2], np.float32)), "segments"),
-        Case("Counts", CountValues(size=9), (COUNTS, np.zeros(0, np.float32)), "segments"),
+        Case("Counts", CountValues(size=9), (COUNTS, X[:2, :3]), "segments"),
+        Case("Counts of sequences", CountSequences(skips=1), (COUNTS, ints([5, 3], [2, 4])), "segments"),
         Case("Sorted places", SearchSorted(), (np.sort(X, 1), Y), "segments"),
         Case("Among the best", InTop(count=2), (X, ints(1, 4, 0)), "segments"),
         Case("Inverse permutation", InvertPermutation(), (ints(2, 0, 1),), "segments"),
@@ -160,6 +178,7 @@ def _linear_algebra() -> list[Case]:
         Case("SVD", Svd(), (noise(2, 4, 3),), "linear_algebra", outputs=3),
         Case("Eigenvalues", Eigh(vectors=False), (DEFINITE,), "linear_algebra"),
         Case("Band", BandPart(lower=1, upper=0), (MATRIX,), "diagonal"),
+        Case("Triangle", Triangle(upper=True), (MATRIX,), "diagonal"),
         Case("Diagonal matrix", Diagonal(), (X,), "diagonal"),
         Case("Diagonal of a matrix", DiagonalPart(), (MATRIX,), "diagonal"),
         Case("Other diagonal", SetDiagonal(), (MATRIX, noise(2, 4)), "diagonal"),
@@ -178,19 +197,32 @@ def _indexing() -> list[Case]:
             "indexing",
             known=(1, 2, 3),
         ),
+        Case(
+            "Slice of some axes",
+            SliceAxes(axes=(1,)),
+            (X, ints(4), ints(0), ints(-2)),
+            "elements",
+            known=(1, 2, 3),
+        ),
+        Case("Gather by element", GatherElements(axis=1), (X, COUNTS % 5), "elements"),
+        Case(
+            "Scatter by element", ScatterElements(axis=1), (X, ints([4, 0], [1, 2]), noise(2, 2)), "elements"
+        ),
+        Case("Windows of a cache", ReplaceWindow(axis=1), (X, Y[:, :2], ints(0, 1, 3)), "elements"),
         Case("Window", Window(), (X, ints(1, 0), ints(2, 3)), "indexing", known=(1, 2)),
         Case("Gather", Gather(axis=1), (X, ints(4, 0, 0)), "shape"),
         Case("Gather by place", GatherNd(), (X, places), "indexing"),
         Case("Scatter", ScatterNd(shape=(3, 5)), (places, noise(2)), "indexing"),
         *(
             Case(f"Scatter, {name}", ScatterUpdate(operation=name), (X, places, noise(2)), "indexing")
-            for name in ("set", "add", "subtract", "max", "min")
+            for name in UPDATES
         ),
         Case("One hot", OneHot(depth=8), (COUNTS, np.float32(2), np.float32(-1)), "indexing"),
         Case("TopK", TopK(count=2), (X,), "indexing", outputs=2),
         Case("Stitch", Stitch(), (ints(0, 2), ints(1), X[:2], X[2:]), "indexing", known=(0, 1)),
         Case("Places that are not zero", NonZero(), (np.where(X > 0, X, 0),), "selection"),
         Case("Different elements", Unique(), (ints(3, 1, 3, 2),), "selection", outputs=3),
+        Case("Different slices", UniqueSlices(axis=0), (COUNTS[[0, 1, 0]],), "unique_slices", outputs=4),
         Case("Partition", Partition(parts=2), (X, ints(1, 0, 1)), "selection", outputs=2),
         Case("Filter", Filter(), (X, np.array([1, 0, 1], np.float32)), "shape", indices=(1,)),
         Case(
@@ -200,6 +232,17 @@ def _indexing() -> list[Case]:
             "late",
             known=(1,),
         ),
+    ]
+
+
+def _trees() -> list[Case]:
+    # One node with two leaves: whether feature 1 is at most 0.
+    nodes = (ints(1, 0, 0), ints(0, 0, 0), np.zeros(3, np.float32), ints(1, 1, 2), ints(2, 1, 2))
+    missing = np.zeros(3, bool)
+    table = (ints(5, 3), np.array([1.5, 2], np.float32), np.float32(-1))
+    return [
+        Case("Decision trees", TreeLeaves(depth=1), (X, ints(0), *nodes, missing), "trees"),
+        Case("Table", LookUp(), (COUNTS, *table), "trees"),
     ]
 
 
@@ -242,6 +285,13 @@ def _lists() -> list[Case]:
         Case("List, push", ListPush(), (X, Y[0]), "lists"),
         Case("List, pop", ListPop(), (X,), "lists", outputs=2),
         Case("List, shape", ListShape(what="count"), (X,), "lists"),
+        Case("Sequence", SequenceOf(), (X, Y), "sequences", joined=True),
+        Case("Sequence, insert", SequenceInsert(), (X, Y, X), "sequences", sequence=2, joined=True),
+        Case("Sequence, erase", SequenceErase(), (X, Y), "sequences", sequence=2, joined=True),
+        Case("Sequence, at", SequenceAt(), (X, Y, one), "sequences", sequence=2, known=(2,)),
+        Case("Sequence, length", SequenceLength(), (X, Y), "sequences", sequence=2),
+        Case("Sequence, split", SequenceSplit(axis=1), (X,), "sequences", joined=True),
+        Case("Sequence, join", SequenceJoin(axis=1), (X, Y), "sequences", sequence=2),
     ]
 
 
@@ -274,6 +324,7 @@ ARRAY_CASES = [
     *_linear_algebra(),
     *_indexing(),
     *_moves(),
+    *_trees(),
     *_lists(),
     *_control(),
 ]

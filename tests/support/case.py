@@ -10,6 +10,7 @@ import numpy as np
 from jaxdnn.ir import Graph, Model, Node, Source, Value
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.constant import Const
+from jaxdnn.layers.sequences import SequenceJoin, SequenceOf
 from jaxdnn.net import Net
 
 BATCH, CHANNELS = 2, 4
@@ -30,6 +31,8 @@ class Case:
         known: the numbers of the inputs that have to be known while the program is traced.
         indices: the numbers of the inputs that hold places, labels or flags as floats.
         single: whether the layer computes in float32 even under the float64 policy.
+        sequence: how many inputs the layer takes as one sequence, its first input.
+        joined: whether the layer's output is a sequence, which is joined for the run.
     """
 
     feature: str
@@ -41,6 +44,8 @@ class Case:
     known: tuple[int, ...] = ()
     indices: tuple[int, ...] = ()
     single: bool = False
+    sequence: int = 0
+    joined: bool = False
 
     @property
     def feeds(self) -> dict[str, np.ndarray]:
@@ -63,9 +68,17 @@ class Case:
         )
         names = tuple(f"y{i}" for i in range(self.outputs))
         inputs = tuple(f"x{i}" for i in range(len(self.inputs)))
-        node = Node("layer", self.layer, inputs, names, {slot: f"layer/{slot}" for slot in weights})
+        before, behind = (), ()
+        if self.sequence:
+            before = (Node("sequence", SequenceOf(), inputs[: self.sequence], ("sequence",)),)
+            inputs = ("sequence", *inputs[self.sequence :])
+        results = names
+        if self.joined:
+            results = ("parts",)
+            behind = (Node("join", SequenceJoin(), results, names),)
+        node = Node("layer", self.layer, inputs, results, {slot: f"layer/{slot}" for slot in weights})
         values = tuple(Value(name, x.shape, str(x.dtype)) for name, x in self.feeds.items())
-        graph = Graph("test", values, names, (*constants, node))
+        graph = Graph("test", values, names, (*constants, *before, node, *behind))
         return Net.from_model(Model(graph, {"layer": weights} if weights else {}, Source("test")))
 
 

@@ -50,6 +50,8 @@ from jaxdnn.layers.yolo import YoloDecode
 from support.array_cases import ARRAY_CASES
 from support.case import BATCH, CHANNELS, SIZES, Case, image, noise
 from support.layer_cases import LAYER_CASES
+from support.network_cases import NETWORK_CASES
+from support.number_cases import NUMBER_CASES
 
 ROIS = np.array([[0, 0, 0, 5, 3], [1, 1, 2, 4, 7], [0, 2, 2, 2, 2]], np.float32)
 WINDOW = np.array([[[[2, 4], [8, 22], [30, 40]]]], np.float32)
@@ -216,4 +218,6 @@ CASES = [
     *_sequences_and_flow(),
     *LAYER_CASES,
     *ARRAY_CASES,
+    *NETWORK_CASES,
+    *NUMBER_CASES,
 ]

@@ -6,6 +6,7 @@ REASONS = (
         "steps, whose derivative is zero wherever there is one.",
         (
             "Threshold",
+            "Hardmax",
             "Unary, sign",
             "Unary, floor",
             "Unary, ceil",
@@ -13,6 +14,7 @@ REASONS = (
             "Binary, floor divide",
             "Binary, truncate divide",
             "Accuracy",
+            "Cast to 8 bits",
         ),
     ),
     (
@@ -29,7 +31,7 @@ REASONS = (
     (
         "grad",
         "jax has no derivative for it.",
-        ("Binary, next after", "Binary, zeta", "Segments, product"),
+        ("Binary, next after", "Binary, zeta", "Scatter, multiply", "Segments, product"),
     ),
     (
         "grad",

@@ -14,14 +14,17 @@ def constant(b: OnnxBuilder, node: NodeSource, inputs: Values) -> Values:
     """The value is stated in one of several attributes."""
     del inputs
     attributes = node.attributes
-    if attributes.has("value"):
-        return (b.const(node, attributes.tensor("value")),)
-    if attributes.has("value_int"):
-        return (b.const(node, np.array(attributes.integer("value_int"), np.int64)),)
-    if attributes.has("value_ints"):
-        return (b.const(node, np.array(attributes.integers("value_ints"), np.int64)),)
-    if attributes.has("value_float"):
-        return (b.const(node, np.array(attributes.number("value_float"), np.float32)),)
-    if attributes.has("value_floats"):
-        return (b.const(node, np.array(attributes.numbers("value_floats"), np.float32)),)
+    for name, read, dtype in (
+        ("value_int", attributes.integer, np.int64),
+        ("value_ints", attributes.integers, np.int64),
+        ("value_float", attributes.number, np.float32),
+        ("value_floats", attributes.numbers, np.float32),
+        ("value", attributes.tensor, None),
+        ("sparse_value", attributes.sparse, None),
+    ):
+        if attributes.has(name):
+            array = np.asarray(read(name), dtype)
+            if array.dtype == object:
+                break
+            return (b.const(node, array),)
     raise LayerError("states no value that is a number")

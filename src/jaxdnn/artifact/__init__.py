@@ -12,6 +12,6 @@ The file is a zip archive whose members are stored as they are:
 ``executables/N.bin``      machine code that XLA compiled, for one kind of machine each
 =========================  =======================================================================================
 
-Everything but the executables is data. Those are code: to load one is to run what the file's author wrote, which
-``trust=True`` permits. Nothing is pickled.
+Parameters, graph and constants are data, read by readers that check every field. Executables are code, and XLA's
+reader of programs is not made for hostile files: both are read only with ``trust=True``. Nothing is pickled.
 """

@@ -15,6 +15,8 @@ from jaxdnn.errors import FileError
 
 MAX_MEMBERS = 4096
 
+Data = bytes | memoryview
+
 _NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*\.[a-z]+")
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -23,7 +25,7 @@ _ALIGNMENT = 64
 _BROKEN = (zipfile.BadZipFile, struct.error, ValueError, EOFError, OverflowError, NotImplementedError)
 
 
-def write_archive(file: IO[bytes], members: Iterable[tuple[str, bytes]]) -> None:
+def write_archive(file: IO[bytes], members: Iterable[tuple[str, Data]]) -> None:
     """Write members one behind the other. The same members give the same bytes."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data in members:
@@ -34,7 +36,7 @@ def write_archive(file: IO[bytes], members: Iterable[tuple[str, bytes]]) -> None
             archive.writestr(entry, data)
 
 
-def sha256(data: bytes | memoryview) -> str:
+def sha256(data: Data) -> str:
     """Return the SHA-256 of bytes in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -25,16 +26,25 @@ def read_json(data: bytes | memoryview, what: str) -> Any:
     """Return what a JSON text says.
 
     Raises:
-        ParseError: it is none, or nested too deeply.
+        ParseError: it is none, is nested too deeply, or holds numbers beyond float64 or halves of characters.
     """
     try:
-        return json.loads(bytes(data).decode(), parse_constant=_refuse)
+        found = json.loads(bytes(data).decode(), parse_constant=_refuse, parse_float=_finite)
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair has no encoding
+        return found
     except (ValueError, RecursionError) as error:
         raise ParseError(f"{what} is not JSON: {error}") from error
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number of JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is beyond the numbers of 64 bits")
+    return value
 
 
 def text(value: object, what: str) -> str:

@@ -20,11 +20,11 @@ from typing import Any
 import jax
 from jaxlib.version import __version__ as jaxlib_version
 
-from jaxdnn.artifact.calling import Arrays, Results, plain_function
+from jaxdnn.artifact.calling import Arrays, Results
 from jaxdnn.artifact.manifest import StoredExecutable
-from jaxdnn.artifact.stablehlo import Structures
+from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.errors import FileError, InputError
-from jaxdnn.lowering import Program
+from jaxdnn.lowering.recipes import jit_for
 
 _INSTRUCTIONS = Path("/proc/cpuinfo")
 
@@ -69,20 +69,31 @@ def differences(stored: Mapping[str, str], here: Mapping[str, str]) -> str:
     return ", ".join(found)
 
 
-def compile_executable(
-    program: Program, params: Structures, inputs: Structures, outputs: tuple[str, ...], device: jax.Device
-) -> bytes:
-    """Compile a program for a device, and return the machine code.
+def compiled_for(
+    function: Callable[[Arrays, Arrays], Results], params: Structures, inputs: Structures, device: jax.Device
+) -> Any:
+    """Compile a function of params and inputs for a device; every argument stays one, whether it is used or not.
 
     Raises:
-        InputError: it cannot be compiled or stored.
+        InputError: it cannot be compiled.
     """
     try:
         with jax.default_device(device):
-            lowered = jax.jit(plain_function(program, outputs), keep_unused=True).lower(params, inputs)
-            return bytes(device.client.serialize_executable(lowered.compile().runtime_executable()))
+            return jit_for(device.platform, function, keep_unused=True).lower(params, inputs).compile()
+    except Exception as error:  # XLA names no family of errors for what it cannot compile
+        raise InputError(f"this cannot be compiled for {device.platform}: {first_line(error)}") from error
+
+
+def machine_code(compiled: Any, device: jax.Device) -> bytes:
+    """Return what XLA compiled for a device.
+
+    Raises:
+        InputError: the platform has no form for it.
+    """
+    try:
+        return bytes(device.client.serialize_executable(compiled.runtime_executable()))
     except Exception as error:  # platforms differ in the errors of what they cannot do
-        raise InputError(f"no executable for {device.platform}: {error}") from error
+        raise InputError(f"no executable for {device.platform}: {first_line(error)}") from error
 
 
 def load_executable(
@@ -96,7 +107,7 @@ def load_executable(
     try:
         executable: Any = device.client.deserialize_executable(bytes(data), (device,))
     except Exception as error:  # what reads it leaves open which errors it raises
-        raise FileError(f"{stored.member!r} cannot be loaded: {error}") from error
+        raise FileError(f"{stored.member!r} cannot be loaded: {first_line(error)}") from error
     outputs = sorted(stored.outputs)
     counts = sorted(name for name, axis in stored.outputs.items() if axis is not None)
 

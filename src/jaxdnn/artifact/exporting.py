@@ -11,18 +11,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdnn.artifact.archive import sha256, write_archive
-from jaxdnn.artifact.calling import flat_params, padded_axes
+from jaxdnn.artifact.calling import flat_params, padded_axes, plain_function
 from jaxdnn.artifact.documents import write_json
-from jaxdnn.artifact.executables import compile_executable, machine
+from jaxdnn.artifact.executables import compiled_for, machine, machine_code
+from jaxdnn.artifact.files import CONSTANTS, GRAPH, PARAMS, write_artifact
 from jaxdnn.artifact.filling import can_be_filled
 from jaxdnn.artifact.graphs import write_graph
-from jaxdnn.artifact.manifest import Manifest, Sizes, StoredExecutable, StoredProgram, write_manifest
+from jaxdnn.artifact.manifest import Manifest, Sizes, StoredExecutable, StoredProgram
 from jaxdnn.artifact.sizes import Batch, Request, fed_values
-from jaxdnn.artifact.stablehlo import export_program, structures, structures_of, unexportable
+from jaxdnn.artifact.stablehlo import (
+    export_program,
+    platform_of,
+    structures,
+    structures_of,
+    this_device,
+    unexportable,
+)
 from jaxdnn.artifact.tensors import write_tensors
+from jaxdnn.detection import is_head
 from jaxdnn.errors import InputError, LayerError
-from jaxdnn.importers.files import replacing
 from jaxdnn.initialize import require_complete
 from jaxdnn.net import Net
 from jaxdnn.policy import AnyPolicy
@@ -92,16 +99,14 @@ def export(
     if not (work.programs or graph):
         raise InputError(f"{net.name!r} cannot be exported without its graph: {'; '.join(work.notes)}")
     params = {name: np.asarray(array) for name, array in flat_params(net.stored).items()}
-    work.members["params.safetensors"] = write_tensors(params)
+    work.members[PARAMS] = write_tensors(params)
     try:
         plain = dict(net.source.preprocessing if preprocess is None else preprocess)
         write_json(plain)
     except (TypeError, ValueError) as error:
         raise InputError(f"preprocess must be made of what JSON has: {error}") from error
     manifest = replace(work.manifest(), preprocessing=plain, labels=tuple(labels), licence=licence)
-    with replacing(path) as file:
-        write_archive(file, [("manifest.json", write_manifest(manifest)), *work.members.items()])
-    return manifest
+    return write_artifact(path, manifest, work.members)
 
 
 class _Export:
@@ -129,8 +134,7 @@ class _Export:
         Raises:
             InputError: the caller asks for sizes or platforms that cannot be exported.
         """
-        here = jax.default_backend()
-        here = {"gpu": "cuda"}.get(here, here)
+        here = platform_of(this_device())
         choices = (
             [platforms] if platforms is not None else [tuple(dict.fromkeys((*EVERYWHERE, here))), (here,)]
         )
@@ -176,15 +180,16 @@ class _Export:
 
     def add_executables(self) -> None:
         """Compile for this machine; a note says where that is not possible."""
-        device = jax.local_devices()[0]
+        device = this_device()
         types = {value.name: value.dtype for value in self.request.values}
         try:
             for shapes in self.request.executables():
                 inputs = structures(shapes, types)
                 member = f"executables/{len(self.executables)}.bin"
                 axes = padded_axes(self.net.program, self.outputs, self.params, inputs)
-                code = compile_executable(self.net.program, self.params, inputs, self.outputs, device)
-                self.members[member] = code
+                function = plain_function(self.net.program, self.outputs)
+                compiled = compiled_for(function, self.params, inputs, device)
+                self.members[member] = machine_code(compiled, device)
                 self.executables.append(
                     StoredExecutable(member=member, machine=machine(device), inputs=shapes, outputs=axes)
                 )
@@ -210,7 +215,7 @@ class _Export:
             LayerError: it cannot be written, and there is no program.
         """
         try:
-            self.members["graph.json"], self.members["constants.safetensors"] = write_graph(self.net.graph)
+            self.members[GRAPH], self.members[CONSTANTS] = write_graph(self.net.graph)
         except LayerError as error:
             if not self.programs:
                 raise
@@ -226,10 +231,11 @@ class _Export:
             outputs=self.net.outputs,
             policy=self.net.policy,
             batches=self.batches,
+            heads=tuple(name for name in self.net.outputs if is_head(self.net.graph, name)),
+            distance_power=self.net.source.distance_power,
             programs=tuple(self.programs),
             executables=tuple(self.executables),
             notes=tuple(self.notes),
-            hashes={name: sha256(data) for name, data in self.members.items()},
         )
 
 

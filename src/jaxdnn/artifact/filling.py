@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdnn.net import Net
@@ -68,5 +67,5 @@ def filled(feeds: Mapping[str, Any], batches: tuple[int, ...]) -> tuple[dict[str
     target = min((batch for batch in batches if batch >= count), default=0)
     if not 0 < count < target:
         return dict(feeds), None
-    gaps = {name: [(0, target - count), *[(0, 0)] * (array.ndim - 1)] for name, array in feeds.items()}
-    return {name: jnp.pad(array, gaps[name], mode="edge") for name, array in feeds.items()}, count
+    rows = np.minimum(np.arange(target), count - 1)
+    return {name: array[rows] for name, array in feeds.items()}, count

@@ -187,6 +187,7 @@ def write_value(value: Value) -> dict[str, Any]:
         "dtype": value.dtype,
         "optional": value.optional,
         "default": None if value.default is None else float(value.default),
+        "sequence": value.sequence,
     }
 
 
@@ -199,6 +200,7 @@ def read_value(record: Record, what: str, fallback: np.ndarray | None = None) ->
         record.read("optional", flag),
         record.read("default", nullable(number)),
         fallback,
+        record.read("sequence", flag),
     )
     record.done()
     check_dtype(value.dtype, what)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
 
-from jaxdnn.artifact.archive import check_hashes, read_archive
-from jaxdnn.artifact.calling import Arrays, Results, flat_params, nested_params, padded
-from jaxdnn.artifact.executables import differences, load_executable, machine
+from jaxdnn.artifact.calling import Arrays, flat_params, nested_params, padded, padded_axes, plain_function
+from jaxdnn.artifact.files import CONSTANTS, GRAPH, PARAMS, Members, has_graph, read_artifact
 from jaxdnn.artifact.filling import filled
 from jaxdnn.artifact.graphs import read_graph
-from jaxdnn.artifact.manifest import Manifest, StoredExecutable, StoredProgram, read_manifest
-from jaxdnn.artifact.stablehlo import read_program
+from jaxdnn.artifact.manifest import Manifest
+from jaxdnn.artifact.runners import Function, Origin, Runner, Runners
+from jaxdnn.artifact.stablehlo import Structures, first_line, structures_of, this_device
 from jaxdnn.artifact.tensors import read_tensors
-from jaxdnn.errors import FileError, InputError, ParseError, UnsupportedLayerError, located
+from jaxdnn.errors import (
+    FileError,
+    GraphError,
+    InputError,
+    JaxdnnError,
+    ParseError,
+    UnsupportedLayerError,
+    located,
+)
 from jaxdnn.feeds import as_feeds
 from jaxdnn.ir import Model, Params, Source
 from jaxdnn.lowering import Spec
@@ -29,12 +37,10 @@ from jaxdnn.lowering.padded import trim
 from jaxdnn.lowering.program import CustomLayers
 from jaxdnn.net import Net
 from jaxdnn.policy import Policy
+from jaxdnn.warmup import Shapes, warmup
 
-Origin = Literal["executable", "StableHLO", "IR"]
-"""What computes: stored machine code, a stored program that XLA compiles, or the graph, lowered anew."""
-
-_Function = Callable[[Arrays, Arrays], Results]
-_Runner = tuple[Origin, _Function, Mapping[str, int | None]]
+Outputs = str | Iterable[str] | None
+"""Names of outputs that a caller wants; None are all."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,13 +52,11 @@ class Artifact:
     """
 
     manifest: Manifest
-    _trust: bool
     _params: Mapping[str, Any]
-    _members: Mapping[str, memoryview]
+    _members: Members
     _device: jax.Device
     _custom_layers: CustomLayers
-    _runners: dict[tuple[tuple[str, tuple[int, ...]], ...], _Runner] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _runners: Runners
 
     @property
     def origin(self) -> Origin:
@@ -61,12 +65,12 @@ class Artifact:
         A call for which it is not made (other sizes, outputs or inputs) uses what comes behind it: machine code, then
         StableHLO, then the graph.
         """
-        return "executable" if self._executables[0] else "StableHLO" if self._programs[0] else "IR"
+        return self._runners.origin or "IR"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Why something is not in the file, or cannot be used here."""
-        return (*self.manifest.notes, *self._executables[1], *self._programs[1])
+        return (*self.manifest.notes, *self._runners.notes)
 
     @property
     def name(self) -> str:
@@ -99,37 +103,11 @@ class Artifact:
         arrays: dict[str, Any] = jax.device_put(dict(self._params), self._device)
         return arrays
 
-    @cached_property
-    def _executables(self) -> tuple[list[tuple[StoredExecutable, _Function]], list[str]]:
-        """The machine code that can be used here, and why the rest cannot."""
-        found, notes = [], []
-        here = machine(self._device)
-        for stored in self.manifest.executables:
-            different = differences(stored.machine, here)
-            if different:
-                notes.append(f"{stored.member!r} is for another machine: {different}")
-            elif not self._trust:
-                notes.append(f"{stored.member!r} is machine code, which only trust=True permits")
-            else:
-                try:
-                    found.append(
-                        (stored, load_executable(stored, self._members[stored.member], self._device))
-                    )
-                except FileError as error:
-                    notes.append(error.message)
-        return found, notes
-
-    @cached_property
-    def _programs(self) -> tuple[list[tuple[StoredProgram, _Function]], list[str]]:
-        """The programs that can be used here, and why the rest cannot."""
-        found, notes = [], []
-        for stored in self.manifest.programs:
-            data, platform = self._members[stored.member], _platform(self._device)
-            try:
-                found.append((stored, read_program(stored, data, platform, trust=self._trust)))
-            except FileError as error:
-                notes.append(error.message)
-        return found, notes
+    @property
+    def source(self) -> Source:
+        """Which format it came from, and what the file says of its pictures."""
+        stated = self.manifest
+        return Source(stated.source, (), stated.preprocessing, stated.distance_power)
 
     @cached_property
     def net(self) -> Net:
@@ -138,25 +116,19 @@ class Artifact:
         Raises:
             JaxdnnError: the artifact has no graph, or it cannot be lowered.
         """
-        if not self._has_graph:
+        if not has_graph(self._members):
             raise InputError(f"the artifact of {self.name!r} has no graph")
-        graph = read_graph(self._members["graph.json"], self._members["constants.safetensors"])
+        graph = read_graph(self._members[GRAPH], self._members[CONSTANTS])
         if [(v.name, v.shape, v.dtype) for v in graph.inputs] != [
             (v.name, v.shape, v.dtype) for v in self.manifest.inputs
         ]:
             raise ParseError(f"the graph of {self.name!r} has other inputs than the manifest states")
-        source = Source(self.manifest.source, (), self.manifest.preprocessing)
-        model = Model(graph, nested_params(self._params), source, open_shapes=True)
-        net = Net.from_model(model, policy=self.policy, custom_layers=self._custom_layers)
-        return net.replace(params=self.params)
+        model = Model(graph, nested_params(self._params), self.source, open_shapes=True)
+        with self._sensible_graph():
+            net = Net.from_model(model, policy=self.policy, custom_layers=self._custom_layers)
+            return net.replace(params=self.params)
 
-    @property
-    def _has_graph(self) -> bool:
-        return {"graph.json", "constants.safetensors"} <= self._members.keys()
-
-    def __call__(
-        self, x: Any = None, /, *, outputs: Iterable[str] | None = None, **inputs: Any
-    ) -> dict[str, Any]:
+    def __call__(self, x: Any = None, /, *, outputs: Outputs = None, **inputs: Any) -> dict[str, Any]:
         """Compute outputs, as :meth:`jaxdnn.Net.__call__` does.
 
         Batches are filled up where the artifact was exported for some sizes of them.
@@ -164,48 +136,74 @@ class Artifact:
         Raises:
             JaxdnnError: the inputs do not fit, or the artifact holds nothing that can compute this.
         """
-        feeds = as_feeds(self.manifest.ends, x, inputs)
+        feeds = self._feeds(x, inputs)
         if any(isinstance(array, jax.core.Tracer) for array in feeds.values()):
             return self.apply(self.params, feeds, outputs=outputs)
-        rows = None
-        if self.manifest.batches and outputs is None:
-            feeds, rows = filled(feeds, self.manifest.batches)
-        runner = self._runner({name: tuple(array.shape) for name, array in feeds.items()})
-        names = (outputs,) if isinstance(outputs, str) else outputs if outputs is None else tuple(outputs)
-        if runner is None or not set(names or ()) <= runner[2].keys():
-            return self._net_for(feeds)(feeds, outputs=names)
-        _, function, axes = runner
-        arrays = padded(function(self._on_device, jax.device_put(feeds, self._device)), axes)
-        return {name: trim(arrays[name])[:rows] if rows else trim(arrays[name]) for name in names or arrays}
+        feeds, rows, names, runner = self._plan(feeds, outputs)
+        if runner is None:
+            with self._sensible_graph():
+                results: Mapping[str, Any] = self._net_for(feeds)(feeds, outputs=names)
+        else:
+            arrays = runner.function(self._on_device, jax.device_put(feeds, self._device))
+            found = padded(arrays, runner.outputs)
+            results = {name: trim(found[name]) for name in (found if names is None else names)}
+        return {name: array if rows is None else array[:rows] for name, array in results.items()}
+
+    def origin_of(self, x: Any = None, /, *, outputs: Outputs = None, **inputs: Any) -> Origin:
+        """Return what computes a call with these arguments; what is not compiled yet is."""
+        *_, runner = self._plan(self._feeds(x, inputs), outputs)
+        return "IR" if runner is None else runner.origin
+
+    def warmup(
+        self,
+        shapes: Shapes | Sequence[Shapes] | None = None,
+        *,
+        batch: int | Sequence[int] | None = None,
+        outputs: Outputs = None,
+    ) -> float:
+        """Compile before the first request, as :meth:`jaxdnn.Net.warmup` does; machine code is only loaded."""
+        return warmup(self, self.manifest.ends.required_inputs, shapes, batch, outputs)
 
     def apply(
-        self, params: Params, inputs: Mapping[str, Any] | Any, *, outputs: Iterable[str] | None = None
+        self, params: Params, inputs: Mapping[str, Any] | Any, *, outputs: Outputs = None
     ) -> dict[str, Any]:
         """Compute outputs as a pure function of params and inputs, as :meth:`jaxdnn.Net.apply` does.
 
         The graph computes it. Without a graph a stored program does, which has no gradient.
         """
-        feeds = as_feeds(self.manifest.ends, inputs, {})
-        if self._has_graph:
+        feeds = self._feeds(inputs, {})
+        if has_graph(self._members):
             try:
                 return self.net.apply(params, feeds, outputs=outputs)
             except UnsupportedLayerError:
-                if not self._programs[0]:
+                if not self._runners.programs:
                     raise
-        shapes = {name: tuple(np.shape(array)) for name, array in feeds.items()}
-        for stored, function in self._programs[0]:
-            names = tuple(stored.outputs) if outputs is None else tuple(outputs)
-            if stored.accepts(shapes) and set(names) <= stored.outputs.keys():
-                arrays = padded(function(flat_params(params), feeds), stored.outputs)
-                return {name: arrays[name] for name in names}
-        raise self._nothing_for(feeds)
+        names = _names(outputs)
+        program = self._runners.program_for(feeds, names or ())
+        if program is None:
+            raise self._nothing_for(feeds)
+        arrays = padded(program[1](flat_params(params), feeds), program[0].outputs)
+        return arrays if names is None else {name: arrays[name] for name in names}
 
-    def origin_of(self, x: Any = None, /, **inputs: Any) -> Origin:
-        """Return what computes the outputs of a call with these inputs; what is not compiled yet is."""
-        feeds = as_feeds(self.manifest.ends, x, inputs)
-        feeds, _ = filled(feeds, self.manifest.batches)
-        runner = self._runner({name: tuple(array.shape) for name, array in feeds.items()})
-        return "IR" if runner is None else runner[0]
+    def function_for(self, inputs: Structures) -> tuple[Function, Mapping[str, int | None]]:
+        """Return what computes the outputs of these inputs, to be compiled, and the axes whose sizes data decide.
+
+        Raises:
+            JaxdnnError: neither the graph nor a program can.
+        """
+        if has_graph(self._members):
+            try:
+                program = self.net.program
+                outputs = program.default_outputs(inputs)
+                params = structures_of(flat_params(self.params))
+                return plain_function(program, outputs), padded_axes(program, outputs, params, inputs)
+            except UnsupportedLayerError:
+                if not self._runners.programs:
+                    raise
+        found = self._runners.program_for(inputs)
+        if found is None:
+            raise self._nothing_for(inputs)
+        return found[1], found[0].outputs
 
     def replace(self, *, params: Params) -> Artifact:
         """Return an artifact with other parameters; what is compiled stays.
@@ -222,44 +220,39 @@ class Artifact:
         cast = {name: jax.numpy.asarray(flat[name], old.dtype) for name, old in self._params.items()}
         return replace(self, _params=cast)
 
-    def _runner(self, shapes: Mapping[str, tuple[int, ...]]) -> _Runner | None:
-        """Return what computes on inputs of these shapes, None if only the graph can."""
-        key = tuple(sorted(shapes.items()))
-        with self._lock:
-            if key not in self._runners:
-                found = self._find(shapes)
-                if found is None:
-                    return None
-                self._runners[key] = found
-            return self._runners[key]
+    @contextmanager
+    def _sensible_graph(self) -> Iterator[None]:
+        """Make an error of the file of whatever a graph that no importer wrote raises; layers leave open what."""
+        try:
+            yield
+        except JaxdnnError:
+            raise
+        except Exception as error:
+            raise GraphError(f"the graph of {self.name!r} cannot be computed: {first_line(error)}") from error
 
-    def _find(self, shapes: Mapping[str, tuple[int, ...]]) -> _Runner | None:
-        for executable, function in self._executables[0]:
-            if executable.inputs == shapes:
-                return "executable", function, executable.outputs
-        types = {value.name: value.dtype for value in self.manifest.inputs}
-        inputs = {name: _structure(shape, types[name]) for name, shape in shapes.items()}
-        for program, function in self._programs[0]:
-            if program.accepts(shapes):
-                try:
-                    with jax.default_device(self._device):
-                        compiled = jax.jit(function).lower(self._on_device, inputs).compile()
-                except (ValueError, TypeError, NotImplementedError, jax.errors.JaxRuntimeError) as error:
-                    if self._has_graph:
-                        continue
-                    raise FileError(f"{program.member!r} cannot be compiled: {error}") from error
-                return "StableHLO", compiled, program.outputs
-        return None
+    def _feeds(self, x: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        double = self.policy.compute == "float64" and has_graph(self._members)
+        return as_feeds(self.manifest.ends, x, inputs, double=double)
+
+    def _plan(
+        self, feeds: dict[str, Any], outputs: Outputs
+    ) -> tuple[dict[str, Any], int | None, tuple[str, ...] | None, Runner | None]:
+        """Return the inputs, filled up; how many rows then count; the outputs; and what computes, if not the graph."""
+        names, rows = _names(outputs), None
+        if self.manifest.batches and names is None:
+            feeds, rows = filled(feeds, self.manifest.batches)
+        return feeds, rows, names, self._runners.find(self._on_device, feeds, names or ())
 
     def _net_for(self, feeds: Arrays) -> Net:
-        if not self._has_graph:
+        if not has_graph(self._members):
             raise self._nothing_for(feeds)
         return self.net
 
     def _nothing_for(self, feeds: Arrays) -> InputError:
         fed = ", ".join(f"{name!r} {Spec(tuple(x.shape), str(x.dtype))}" for name, x in feeds.items())
+        reasons = "".join(f"; {note}" for note in self._runners.notes)
         return InputError(
-            f"the artifact of {self.name!r} has no graph, and no program for these outputs of {fed}"
+            f"the artifact of {self.name!r} has no graph, and no program for these outputs of {fed}{reasons}"
         )
 
     def __repr__(self) -> str:
@@ -274,46 +267,33 @@ def load_artifact(
 
     Args:
         path: of the file that :meth:`jaxdnn.Net.export` wrote.
-        trust: whether the file may run code of its own in this process. An artifact holds machine code, which starts
-            at once, and whoever made the file decides what it does: the hashes tell damage, not intent. Say True only
-            of files that you made, or have from someone whose programs you would run. Without trust the machine code
-            is not touched, and programs that call unknown functions by name are not used.
-            Programs are read and compiled by jax all the same: one that was made to harm may take long or end the
-            process.
+        trust: whether XLA may read what the file holds for it. Machine code is a program that does in this process
+            whatever its author wrote. A StableHLO program may call functions by their address, and damaged ones crash
+            the reader or keep it busy for ever. The hashes tell damage, not intent: who changes a member
+            can change its hash. So say True only of files that you made, or have from someone whose programs you
+            would run. Without trust the graph computes, which is data and checked like any network's file.
         custom_layers: functions by layer type, as :func:`jaxdnn.load` takes them; only the graph needs them.
 
     Raises:
         JaxdnnError: the file is none, is damaged, or holds nothing that can be used here; the message says why.
     """
-    path = os.fspath(path)
-    with located(file=path):
-        members = read_archive(path, "manifest.json")
-        if "manifest.json" not in members:
-            raise FileError("this is no artifact: the archive has no manifest.json")
-        manifest = read_manifest(members.pop("manifest.json"))
-        check_hashes(members, manifest.hashes)
-        if "params.safetensors" not in members:
-            raise FileError("the artifact has no params.safetensors")
+    manifest, members = read_artifact(path)
+    with located(file=os.fspath(path)):
+        device = this_device()
         artifact = Artifact(
             manifest=manifest,
-            _trust=trust,
-            _params=read_tensors(members["params.safetensors"], "params.safetensors"),
+            _params=read_tensors(members[PARAMS], PARAMS),
             _members=members,
-            _device=jax.local_devices()[0],
+            _device=device,
             _custom_layers=registered() | parse(custom_layers or {}),
+            _runners=Runners(manifest, members, device, trust=trust),
         )
         if artifact.origin == "IR":
-            if not artifact._has_graph:
+            if not has_graph(members):
                 raise FileError(f"nothing in the artifact can be used here: {'; '.join(artifact.notes)}")
             _ = artifact.net  # what is wrong with it shows now
         return artifact
 
 
-def _platform(device: jax.Device) -> str:
-    """Return what ``jax.export`` calls the platform of a device."""
-    rocm = "rocm" in device.client.platform_version.lower()
-    return str({"gpu": "rocm" if rocm else "cuda"}.get(device.platform, device.platform))
-
-
-def _structure(shape: tuple[int, ...], dtype: str) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
+def _names(outputs: Outputs) -> tuple[str, ...] | None:
+    return (outputs,) if isinstance(outputs, str) else outputs if outputs is None else tuple(outputs)

@@ -12,6 +12,7 @@ from jaxdnn.artifact.documents import (
     listed,
     mapped,
     nullable,
+    number,
     read_json,
     size,
     table,
@@ -118,7 +119,9 @@ class Manifest:
         versions: of the libraries that wrote it, by name.
         inputs, outputs: as a net's; the inputs as the graph states them.
         policy: in which types it computes.
-        batches: sizes of the batch for which others are filled up; empty if none are.
+        batches: sizes of the batch for which others are filled up, in ascending order; empty if none are.
+        heads: the outputs that are rows of boxes with a score for each class, as :func:`jaxdnn.detections` takes them.
+        distance_power: of the suppression among these that the source file asks for.
         programs, executables: what can compute it without the graph.
         preprocessing: what becomes of a picture before it is fed, in the words of whoever exported it.
         labels: names of classes, by number.
@@ -134,6 +137,8 @@ class Manifest:
     outputs: Mapping[str, Spec]
     policy: Policy
     batches: tuple[int, ...] = ()
+    heads: tuple[str, ...] = ()
+    distance_power: float | None = None
     programs: tuple[StoredProgram, ...] = ()
     executables: tuple[StoredExecutable, ...] = ()
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
@@ -149,35 +154,32 @@ class Manifest:
 
 
 def write_manifest(manifest: Manifest) -> bytes:
-    """Return a manifest as JSON."""
-    return write_json(
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "name": manifest.name,
-            "source": manifest.source,
-            "versions": dict(manifest.versions),
-            "inputs": [write_value(value) for value in manifest.inputs],
-            "outputs": {name: _written_spec(spec) for name, spec in manifest.outputs.items()},
-            "policy": _written_policy(manifest.policy),
-            "batches": manifest.batches,
-            "programs": [_written(each) for each in manifest.programs],
-            "executables": [_written(each) for each in manifest.executables],
-            "preprocessing": dict(manifest.preprocessing),
-            "labels": manifest.labels,
-            "licence": manifest.licence,
-            "notes": manifest.notes,
-            "hashes": dict(manifest.hashes),
-        }
-    )
+    """Return a manifest as a JSON text."""
+    return write_json(manifest_document(manifest))
 
 
-def _written(stored: StoredProgram | StoredExecutable) -> dict[str, Any]:
-    return dict(vars(stored))
-
-
-def _written_spec(spec: Spec) -> dict[str, Any]:
-    return {"shape": spec.shape, "dtype": spec.dtype}
+def manifest_document(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest as JSON has it."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": manifest.name,
+        "source": manifest.source,
+        "versions": dict(manifest.versions),
+        "inputs": [write_value(value) for value in manifest.inputs],
+        "outputs": {name: dict(vars(spec)) for name, spec in manifest.outputs.items()},
+        "policy": _written_policy(manifest.policy),
+        "batches": manifest.batches,
+        "heads": manifest.heads,
+        "distance_power": manifest.distance_power,
+        "programs": [dict(vars(each)) for each in manifest.programs],
+        "executables": [dict(vars(each)) for each in manifest.executables],
+        "preprocessing": dict(manifest.preprocessing),
+        "labels": manifest.labels,
+        "licence": manifest.licence,
+        "notes": manifest.notes,
+        "hashes": dict(manifest.hashes),
+    }
 
 
 def _written_policy(policy: Policy) -> dict[str, Any]:
@@ -211,7 +213,9 @@ def read_manifest(data: memoryview) -> Manifest:
         inputs=record.read("inputs", listed(lambda value, what: read_value(Record(value, what), what))),
         outputs=record.read("outputs", mapped(_spec)),
         policy=record.read("policy", _policy),
-        batches=record.read("batches", listed(size)),
+        batches=record.read("batches", _batches),
+        heads=record.read("heads", listed(text)),
+        distance_power=record.read("distance_power", nullable(number)),
         programs=record.read("programs", listed(_program)),
         executables=record.read("executables", listed(_executable)),
         preprocessing=record.read("preprocessing", table),
@@ -225,7 +229,17 @@ def read_manifest(data: memoryview) -> Manifest:
     for name in members:
         if name not in manifest.hashes:
             raise ParseError(f"the manifest names {name!r}, but not its hash")
+    for name in manifest.heads:
+        if name not in manifest.outputs:
+            raise ParseError(f"the manifest calls {name!r} rows of boxes, which is no output")
     return manifest
+
+
+def _batches(value: object, what: str) -> tuple[int, ...]:
+    batches = listed(size)(value, what)
+    if any(not 0 < batch <= MAX_SIZE for batch in batches) or list(batches) != sorted(set(batches)):
+        raise ParseError(f"{what} must be sizes from 1 to {MAX_SIZE} in ascending order, got {list(batches)}")
+    return batches
 
 
 def _spec(value: object, what: str) -> Spec:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxdnn.artifact.manifest import Sizes
+from jaxdnn.artifact.manifest import MAX_SIZE, Sizes
 from jaxdnn.errors import InputError
 from jaxdnn.ir import Graph, Value
 
@@ -41,8 +42,10 @@ class Request:
             if not all(isinstance(size, str) or _is_size(size) for size in sizes):
                 raise InputError(f"shapes of {name!r} must be sizes from 1 and names, got {tuple(sizes)}")
         for size in (self.batch,) if isinstance(self.batch, int) else self.batch or ():
-            if not isinstance(self.batch, str) and not _is_size(size):
-                raise InputError(f"batch must be a name, a size from 1, or several sizes, got {self.batch!r}")
+            if not isinstance(self.batch, str) and not _is_size(size, MAX_SIZE):
+                raise InputError(
+                    f"batch must be a name, a size from 1 to {MAX_SIZE}, or several sizes, got {self.batch!r}"
+                )
 
     @property
     def batches(self) -> tuple[int, ...]:
@@ -59,10 +62,8 @@ class Request:
         if isinstance(self.batch, int):
             yield (self._sizes(self.batch),)
             return
-        if (
-            len({value.shape[0] for value in self.values if value.shape and value.name not in self.shapes})
-            < 2
-        ):
+        stated = {value.shape[0] for value in self.values if value.shape and value.name not in self.shapes}
+        if len(stated) < 2:  # else the first sizes are no batch
             yield (self._sizes(self.batch if isinstance(self.batch, str) else "b"),)
         if self.batches:
             yield tuple(self._sizes(batch) for batch in self.batches)
@@ -103,5 +104,5 @@ class Request:
         return ((first or 1) if batch is None else batch, *sizes)
 
 
-def _is_size(size: Any) -> bool:
-    return isinstance(size, int) and not isinstance(size, bool) and size > 0
+def _is_size(size: Any, most: float = math.inf) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and 0 < size <= most

@@ -1,8 +1,7 @@
-"""Programs of ``jax.export``: written, and read from files that a stranger may have written."""
+"""Programs of ``jax.export``, written and read."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,15 +15,19 @@ from jaxdnn.lowering import Program
 
 Structures = dict[str, jax.ShapeDtypeStruct]
 
-_CALL = re.compile(r'custom_call(?:"\([^)]*\) <\{.*?call_target_name = "|\s+@"?)([\w.$]+)')
-_SAFE = re.compile(
-    r"shape_assertion|Sharding|annotate_device_placement|ApproxTopK|(stablehlo|mhlo|chlo)\.\w+|"
-    r"lapack_\w+_ffi|(dynamic_)?ducc_fft|cu(solver|blas|sparse|fft|_threefry)\w+_ffi|hip\w+_ffi|tridiagonal_\w+_ffi"
-)
-"""Targets of custom calls that check what they are given. Others take addresses from the program."""
-
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 """As jax.export calls them."""
+
+
+def this_device() -> jax.Device:
+    """Return the device on which an artifact is compiled and runs."""
+    return jax.local_devices()[0]
+
+
+def platform_of(device: jax.Device) -> str:
+    """Return what jax.export calls the platform of a device."""
+    rocm = "rocm" in device.client.platform_version.lower()
+    return str({"gpu": "rocm" if rocm else "cuda"}.get(device.platform, device.platform))
 
 
 def structures(sizes: Mapping[str, Sizes], types: Mapping[str, str], least: int = 1) -> Structures:
@@ -70,6 +73,9 @@ def unexportable(program: Program) -> str | None:
     static = [name for name in program.graph.required_inputs if name in program.static_inputs]
     if static:
         return f"input {static[0]!r} decides shapes, so that each call is compiled for its value"
+    for value in program.graph.inputs:
+        if value.sequence:
+            return f"input {value.name!r} is a list of arrays"
     for name, layer in program.host_layers.items():
         return f"layer {name!r} runs on the host, in the class {layer.name}"
     return None
@@ -97,37 +103,30 @@ def export_program(
         exported = export.export(function, platforms=platforms)(params, inputs)
         return bytes(exported.serialize()), axes
     except JaxdnnError as error:
-        raise InputError(f"layer {error.layer} {error.message}" if error.layer else error.message) from error
+        reason = f"layer {error.layer} {error.message}" if error.layer else error.message
+        raise InputError(reason.split("\n")[0].rstrip(".")) from error
     except Exception as error:  # jax names no family of errors for what cannot be exported
-        raise InputError(_first_line(error)) from error
+        reason = first_line(error)
+        hint = "; multiples such as 32*height may do" if "inconclusive" in reason else ""
+        raise InputError(f"{reason}{hint}") from error
 
 
-def read_program(
-    stored: StoredProgram, data: memoryview, platform: str, *, trust: bool
-) -> Callable[[Arrays, Arrays], Results]:
-    """Return the function that a program computes.
+def read_program(stored: StoredProgram, data: memoryview) -> Callable[[Arrays, Arrays], Results]:
+    """Return the function that a program computes, from a file that the caller trusts.
 
     Args:
         stored: what the manifest says of it.
         data: the program.
-        platform: what it will be compiled for.
-        trust: whether it may call any function of XLA's libraries by name.
 
     Raises:
-        FileError: it is none, is for other platforms, is not what the manifest says, or is not safe.
+        FileError: it is none, or not what the manifest says.
     """
-    if platform not in stored.platforms:
-        raise FileError(f"{stored.member!r} is for {', '.join(stored.platforms)}, this is {platform}")
     try:
         exported = export.deserialize(bytearray(data))
-        module = exported.mlir_module_serialized
-        unsafe = [] if trust or b"custom_call" not in module else _unsafe_calls(exported.mlir_module())
     except Exception as error:  # what reads it leaves open which errors it raises
         raise FileError(
-            f"{stored.member!r} cannot be read by jax {jax.__version__}: {_first_line(error)}"
+            f"{stored.member!r} cannot be read by jax {jax.__version__}: {first_line(error)}"
         ) from error
-    if unsafe:
-        raise FileError(f"{stored.member!r} calls {unsafe[0]!r}, which only trust=True permits")
     return _checked(stored, exported)
 
 
@@ -154,12 +153,6 @@ def _counts(stored: StoredProgram) -> dict[str, int]:
     return {name: 0 for name, axis in stored.outputs.items() if axis is not None}
 
 
-def _unsafe_calls(module: str) -> list[str]:
-    """Return what a module calls beside the safe targets; a call that is not understood counts."""
-    found = _CALL.findall(module)
-    unread = module.count("custom_call") - len(found)
-    return [name for name in found if not _SAFE.fullmatch(name)] + ["custom_call"] * (unread > 0)
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return an error in one line, without its details."""
     return f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")

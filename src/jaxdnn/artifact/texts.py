@@ -11,6 +11,7 @@ from jaxdnn.artifact.calling import flat_params, plain_function
 from jaxdnn.artifact.sizes import Request, fed_values
 from jaxdnn.artifact.stablehlo import structures, structures_of, unexportable
 from jaxdnn.errors import InputError
+from jaxdnn.lowering.recipes import jit_for
 from jaxdnn.net import Net
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -36,4 +37,5 @@ def _lowered(net: Net, shapes: Shapes | None) -> Any:
         raise InputError(f"{net.name!r} has open sizes: give shapes={{name: sizes}}")
     inputs = structures(found, {value.name: value.dtype for value in values})
     function = plain_function(net.program, net.program.default_outputs(inputs))
-    return jax.jit(function, keep_unused=True).lower(structures_of(flat_params(net.params)), inputs)
+    jitted = jit_for(jax.local_devices()[0].platform, function, keep_unused=True)
+    return jitted.lower(structures_of(flat_params(net.params)), inputs)

@@ -1,4 +1,4 @@
-"""The command line: ``jaxdnn compare``, ``inspect``, ``optimize``, ``run`` and ``text-graph``."""
+"""The command line, ``jaxdnn``: one module for each of its commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import jaxdnn
-from jaxdnn.cli import compare, inspect, optimize, run, text_graph
+from jaxdnn.cli import compare, compile, convert, export, inspect, optimize, run, text_graph
 from jaxdnn.errors import JaxdnnError, JaxdnnWarning
 
 
@@ -40,10 +40,13 @@ def _show_warning(message: Warning | str, *place: Any, **options: Any) -> None:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(jaxdnn.__version__, prog_name="jaxdnn", message="%(prog)s %(version)s")
 def main() -> None:
-    """Look into trained networks and run them on pictures."""
+    """Look into trained networks, run them on pictures, and export them."""
 
 
 main.add_command(compare.compare)
+main.add_command(compile.compile_command)
+main.add_command(convert.convert)
+main.add_command(export.export)
 main.add_command(inspect.inspect)
 main.add_command(optimize.optimize)
 main.add_command(run.run)

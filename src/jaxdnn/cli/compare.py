@@ -12,10 +12,11 @@ import numpy as np
 from jaxdnn.cli.console import print_json, print_table, status
 from jaxdnn.cli.feeding import Feeder
 from jaxdnn.cli.options import network_options, picture_options
+from jaxdnn.cli.preprocessing import Preprocessing
 from jaxdnn.comparison import HEADERS, NUMERIC, Comparison
 from jaxdnn.comparison import compare as compare_nets
 from jaxdnn.errors import FileError
-from jaxdnn.image import Mode, Resizing, read_image, write_image
+from jaxdnn.image import read_image, write_image
 from jaxdnn.loader import load
 from jaxdnn.net import Net
 
@@ -54,12 +55,7 @@ def compare(
     policy: str,
     drawing: str | None,
     as_json: bool,
-    mean: tuple[float, ...] | None,
-    scale: tuple[float, ...] | None,
-    size: tuple[int, int] | None,
-    swap_rb: bool | None,
-    mode: Mode | None,
-    resizing: Resizing | None,
+    preprocessing: Preprocessing,
     stages: tuple[str, ...],
     level: int,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
@@ -81,15 +77,7 @@ def compare(
         options: dict[str, Any] = {"stages": stages, "level": level, "input_shapes": dict(input_shapes)}
         first = load(*paths, **options)
         second = load(*others, policy=policy, **options) if others else first.replace(policy=policy)
-    feeder_options: dict[str, Any] = {
-        "size": size,
-        "mean": mean,
-        "scale": scale,
-        "swap_rb": swap_rb,
-        "mode": mode,
-        "resizing": resizing,
-    }
-    feeds = _read_arrays(given) if given.endswith(".npz") else _read_picture(first, given, feeder_options)
+    feeds = _read_arrays(given) if given.endswith(".npz") else _read_picture(first, given, preprocessing)
     with status(f"Computing {given}", quiet=as_json):
         comparison = compare_nets(first, second, feeds)
     if drawing is not None:
@@ -100,9 +88,9 @@ def compare(
         _print(comparison)
 
 
-def _read_picture(net: Net, path: str, options: dict[str, Any]) -> dict[str, np.ndarray]:
+def _read_picture(net: Net, path: str, given: Preprocessing) -> dict[str, np.ndarray]:
     picture = read_image(path)
-    feeds, _ = Feeder.of(net, **options).feed([picture])
+    feeds, _ = Feeder.of(net.graph, net.source, given).feed([picture])
     return feeds
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxdnn.cli.preprocessing import Preprocessing
 from jaxdnn.errors import InputError
 from jaxdnn.image import Fit, Mode, Resizing, Size, preprocess
-from jaxdnn.net import Net
+from jaxdnn.ir import Graph, Source
 
 _CHANNELS = (1, 3)
 
@@ -41,42 +42,41 @@ class Feeder:
     resizing: Resizing
 
     @classmethod
-    def of(
-        cls,
-        net: Net,
-        *,
-        size: Size | None,
-        mean: tuple[float, ...] | None,
-        scale: tuple[float, ...] | None,
-        swap_rb: bool | None,
-        mode: Mode | None,
-        resizing: Resizing | None,
-    ) -> Feeder:
+    def of(cls, graph: Graph, source: Source, given: Preprocessing) -> Feeder:
         """Take what is not given from the network's inputs and from what its file or its format says of pictures.
 
         Raises:
-            InputError: the network has inputs that cannot be made out of pictures.
+            InputError: the network has inputs that cannot be made out of pictures, or the file says nonsense.
         """
-        required = {v.name: v.shape or () for v in net.graph.inputs if not v.optional}
-        pictures = [n for n, shape in required.items() if len(shape) == 4 and shape[1] in _CHANNELS]
+        required = {value.name: value for value in graph.inputs if not value.optional}
+        shapes = {name: value.shape or () for name, value in required.items()}
+        pictures = [n for n, shape in shapes.items() if len(shape) == 4 and shape[1] in _CHANNELS]
         if len(pictures) != 1:
-            raise InputError(f"{net.name!r} has {len(pictures)} inputs that take pictures, not one: {net!r}")
+            inputs = ", ".join(f"{value.name}: {value.text}" for value in graph.inputs)
+            raise InputError(
+                f"{graph.name!r} has {len(pictures)} inputs that take pictures, not one: {inputs}"
+            )
         others = tuple(name for name in required if name != pictures[0])
         for name in others:
-            if len(required[name]) != 2 or required[name][1] != 3:
-                raise InputError(f"input {name!r} ({net.inputs[name]}) of {net.name!r} is no picture's")
-        _, channels, height, width = (extent or 1 for extent in required[pictures[0]])
-        stated = net.source.preprocessing
+            if len(shapes[name]) != 2 or shapes[name][1] != 3:
+                raise InputError(f"input {name!r} ({required[name].text}) of {graph.name!r} is no picture's")
+        _, channels, height, width = shapes[pictures[0]]
+        said = given.over(Preprocessing.stated(source.preprocessing))
+        size = said.size or (width and height and (width, height))
+        if not size:
+            raise InputError(
+                f"input {pictures[0]!r} ({required[pictures[0]].text}) has open sizes: give --size"
+            )
         return cls(
             pictures[0],
             others,
-            size or (width, height),
+            size,
             channels == 1,
-            mean or stated.get("mean") or (0.0,),
-            scale or (stated.get("scale") or 1.0,),
-            bool(stated.get("swap_rb")) if swap_rb is None else swap_rb,
-            mode or ("letterbox" if stated.get("letterbox") else "stretch"),
-            resizing or ("darknet" if net.source.format == "darknet" else "opencv"),
+            said.mean or (0.0,),
+            said.scale or (1.0,),
+            bool(said.swap_rb),
+            said.mode or "stretch",
+            said.resizing or ("darknet" if source.format == "darknet" else "opencv"),
         )
 
     def feed(self, pictures: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], list[Fit]]:

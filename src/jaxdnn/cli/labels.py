@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from jaxdnn.errors import located
+from jaxdnn.errors import InputError, located
 from jaxdnn.importers import textproto
 from jaxdnn.importers.files import read_text
 
 Labels = dict[int, str]
+
+MAX_CLASS = 100_000
 
 
 def read_labels(path: str) -> Labels:
@@ -25,6 +27,19 @@ def read_labels(path: str) -> Labels:
         with located(file=path):
             return _label_map(text)
     return {index: re.sub(r"^n\d{8} ", "", line.strip()) for index, line in enumerate(text.splitlines())}
+
+
+def read_label_list(path: str) -> tuple[str, ...]:
+    """Read names as :func:`read_labels` does, one for each class from 0 on; a class without a name has an empty one.
+
+    Raises:
+        JaxdnnError: see :func:`read_labels`, or a class has a number beyond :data:`MAX_CLASS`.
+    """
+    labels = read_labels(path)
+    last = max(labels, default=-1)
+    if last > MAX_CLASS:
+        raise InputError(f"the labels have a class {last}, beyond {MAX_CLASS}")
+    return tuple(labels.get(index, "") for index in range(last + 1))
 
 
 def _label_map(text: str) -> Labels:

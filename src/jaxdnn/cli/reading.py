@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from jaxdnn.cli.labels import Labels, label_of
+from jaxdnn.cli.networks import Network, is_rows_of_boxes
 from jaxdnn.cli.results import Classification, Detections, Numbers, Result
 from jaxdnn.detection import detections
 from jaxdnn.errors import InputError
 from jaxdnn.image import Fit
-from jaxdnn.layers.yolo import GridDecode, YoloDecode
-from jaxdnn.net import Net
 
 _MOST = 1000
 """Objects found in one picture by the heads of a YOLO detector."""
@@ -38,14 +37,14 @@ class Reading:
 
 
 def read_outputs(
-    net: Net, outputs: Mapping[str, Any], fits: Sequence[Fit], reading: Reading
+    network: Network, outputs: Mapping[str, Any], fits: Sequence[Fit], reading: Reading
 ) -> Iterator[dict[str, Result]]:
     """Yield each picture's results by output name.
 
     The heads of a YOLO detector are read together, and their result has all their names.
 
     Args:
-        net: the network.
+        network: what computed them.
         outputs: what it returned for a batch of pictures.
         fits: how each picture lies in the network's input.
         reading: how outputs are read.
@@ -53,35 +52,28 @@ def read_outputs(
     Raises:
         InputError: an output has no part for each picture.
     """
-    heads: dict[int, dict[str, Any]] = {}
+    heads: dict[tuple[int, ...], dict[str, Any]] = {}
     for name in outputs:
-        if _is_head(net, name):
-            heads.setdefault(outputs[name].shape[-1], {})[name] = outputs[name]
+        if is_rows_of_boxes(network, name):
+            heads.setdefault(outputs[name].shape[2:], {})[name] = outputs[name]
     found = {
         "+".join(rows): detections(
             rows,
             score_threshold=reading.threshold,
             iou_threshold=reading.overlap,
-            distance_power=getattr(net.source, "distance_power", None),
+            distance_power=network.source.distance_power,
             max_detections=_MOST,
         )
         for rows in heads.values()
     }
-    arrays = {name: np.asarray(array) for name, array in outputs.items() if not _is_head(net, name)}
+    together = {name for rows in heads.values() for name in rows}
+    arrays = {name: np.asarray(array) for name, array in outputs.items() if name not in together}
     for index, fit in enumerate(fits):
         objects = {name: _objects(*batch.of(index), fit, reading) for name, batch in found.items()}
         yield objects | {
             name: read_output(part_of(name, array, index, len(fits)), fit, reading)
             for name, array in arrays.items()
         }
-
-
-def _is_head(net: Net, name: str) -> bool:
-    """Whether an output is rows of boxes with a score for each class."""
-    value = net.graph.resolve(name)
-    return any(
-        value in node.outputs and isinstance(node.layer, YoloDecode | GridDecode) for node in net.graph.nodes
-    )
 
 
 def read_output(array: np.ndarray, fit: Fit, reading: Reading) -> Result:

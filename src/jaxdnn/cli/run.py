@@ -9,16 +9,19 @@ from typing import Any
 import click
 import numpy as np
 
+from jaxdnn.artifact.loading import Artifact
+from jaxdnn.artifact.runners import Origin
 from jaxdnn.cli.console import print_json, status
 from jaxdnn.cli.feeding import Feeder
 from jaxdnn.cli.labels import read_labels
-from jaxdnn.cli.options import network_options, picture_options
+from jaxdnn.cli.networks import ends_of, open_network, split_files
+from jaxdnn.cli.options import network_options, picture_options, trust_option
+from jaxdnn.cli.preprocessing import Preprocessing
 from jaxdnn.cli.reading import Reading, read_outputs
 from jaxdnn.cli.results import Result
 from jaxdnn.drawing import draw
 from jaxdnn.errors import FileError
-from jaxdnn.image import Mode, Resizing, read_image, write_image
-from jaxdnn.loader import load
+from jaxdnn.image import read_image, write_image
 
 
 @click.command(
@@ -27,12 +30,13 @@ Examples:
   jaxdnn run deploy.prototxt net.caffemodel cat.jpg --mean 104,117,123 --labels synset_words.txt
   jaxdnn run ssd.prototxt ssd.caffemodel street.jpg --mean 127.5 --scale 0.007843 --draw out.png
   jaxdnn run yolov4.cfg yolov4.weights street.jpg --labels coco.names --draw out.png --letterbox
-  jaxdnn run net.prototxt net.caffemodel *.jpg --output fc7 --json"""
+  jaxdnn run net.prototxt net.caffemodel *.jpg --output fc7 --json
+  jaxdnn run net.jaxdnn cat.jpg --trust"""
 )
-@click.argument("model")
-@click.argument("weights")
-@click.argument("images", nargs=-1, required=True)
+@click.argument("model", metavar="MODEL WEIGHTS | ARTIFACT")
+@click.argument("others", metavar="IMAGES...", nargs=-1)
 @picture_options
+@trust_option
 @click.option(
     "--labels", metavar="FILE", help="File of class names: one per line from class 0 on, or a label map."
 )
@@ -79,14 +83,9 @@ Examples:
 @network_options
 def run(
     model: str,
-    weights: str,
-    images: tuple[str, ...],
-    mean: tuple[float, ...] | None,
-    scale: tuple[float, ...] | None,
-    size: tuple[int, int] | None,
-    swap_rb: bool | None,
-    mode: Mode | None,
-    resizing: Resizing | None,
+    others: tuple[str, ...],
+    preprocessing: Preprocessing,
+    trust: bool,
     labels: str | None,
     top: int,
     threshold: float,
@@ -99,20 +98,28 @@ def run(
     level: int,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
 ) -> None:
-    """Run the network in the files MODEL and WEIGHTS on pictures.
+    """Run a network on pictures.
 
-    Detections are listed with boxes in pixels of the picture. A probability distribution, or an output with
-    as many numbers as there are labels, is listed as its best classes; of all other outputs shape, smallest,
-    largest and mean value are shown.
+    It is in the files MODEL and WEIGHTS, or in the one file ARTIFACT, which has its own preprocessing and labels; the
+    last line then says what of it computed. Detections are listed with boxes in pixels of the picture. A probability
+    distribution, or an output with as many numbers as there are labels, is listed as its best classes; of all other
+    outputs shape, smallest, largest and mean value are shown.
     """
-    reading = Reading(read_labels(labels) if labels else {}, top, threshold, overlap)
-    with status(f"Loading {weights}", quiet=as_json):
-        net = load(model, weights, stages=stages, level=level, input_shapes=dict(input_shapes))
-    feeder = Feeder.of(net, size=size, mean=mean, scale=scale, swap_rb=swap_rb, mode=mode, resizing=resizing)
-    if net.source.preprocessing.get("mean_file") and not mean:
+    files, images = split_files(model, others)
+    named = read_labels(labels) if labels else None
+    with status(f"Loading {files[-1]}", quiet=as_json):
+        network = open_network(
+            files, trust=trust, stages=stages, level=level, input_shapes=dict(input_shapes)
+        )
+    if named is None:
+        named = dict(enumerate(network.manifest.labels)) if isinstance(network, Artifact) else {}
+    reading = Reading(named, top, threshold, overlap)
+    feeder = Feeder.of(ends_of(network), network.source, preprocessing)
+    if network.source.preprocessing.get("mean_file") and not preprocessing.mean:
         click.echo("Warning: the net's mean_file is not read: give --mean", err=True)
     targets = _drawing_paths(drawing, images)
     report = []
+    origins: dict[Origin, None] = {}
     if not as_json:
         click.echo(feeder)
     for start in range(0, len(images), batch):
@@ -120,17 +127,24 @@ def run(
         pictures = [read_image(path) for path in paths]
         with status(f"Computing {', '.join(paths)}", quiet=as_json):
             feeds, fits = feeder.feed(pictures)
-            results = list(read_outputs(net, net(feeds, outputs=outputs or None), fits, reading))
-        for path, picture, named in zip(paths, pictures, results, strict=True):
+            results = list(read_outputs(network, network(feeds, outputs=outputs or None), fits, reading))
+            if isinstance(network, Artifact):
+                origins[network.origin_of(feeds, outputs=outputs or None)] = None
+        for path, picture, named_results in zip(paths, pictures, results, strict=True):
             if drawing is not None:
-                marks = [mark for result in named.values() for mark in result.marks()]
+                marks = [mark for result in named_results.values() for mark in result.marks()]
                 write_image(targets[path], draw(picture, marks))
             if as_json:
-                report.append(_entry(path, picture, named))
+                report.append(_entry(path, picture, named_results))
             else:
-                _print(path, picture, named)
+                _print(path, picture, named_results)
+    how: dict[str, list[str]] = {}
+    if isinstance(network, Artifact):
+        how = {"origins": [*origins], "notes": [*network.notes[len(network.manifest.notes) :]]}
     if as_json:
-        print_json({"network": net.name, "preprocessing": feeder.to_dict(), "pictures": report})
+        print_json({"network": network.name, "preprocessing": feeder.to_dict(), "pictures": report, **how})
+    elif how:
+        click.echo(f"\nComputed by: {'; '.join([', '.join(how['origins']), *how['notes']])}")
 
 
 def _drawing_paths(drawing: str | None, images: tuple[str, ...]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jaxdnn.cli.console import status
-from jaxdnn.cli.options import parse_numbers, parse_size
+from jaxdnn.cli.options import output_options, parse_numbers, parse_size, require_new
 from jaxdnn.errors import FileError
 from jaxdnn.importers.files import replacing
 
@@ -22,8 +22,7 @@ Examples:
 )
 @click.argument("model")
 @click.argument("config", required=False)
-@click.option("-o", "--output", "path", metavar="PATH", required=True, help="File to write.")
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@output_options
 @click.option(
     "--size",
     type=parse_size,
@@ -72,8 +71,7 @@ def text_graph_command(
     """
     from jaxdnn.importers.tensorflow.textgraphs import AutomlAnchors, text_graph  # as heavy as loading
 
-    if os.path.exists(path) and not force:
-        raise FileError("the file exists: give --force to replace it", file=path)
+    require_new(path, force=force)
     stated = {
         "min_level": min_level,
         "num_scales": num_scales,

@@ -30,6 +30,7 @@ class Value:
         default: what every element of an optional input is when a call leaves it out (the state of a
             recurrent layer): the input is then computed with after all. Its batch is that of the other inputs.
         fallback: the whole array that an optional input is when a call leaves it out.
+        sequence: whether it is a list of arrays, of that type and each of any shape.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Value:
     optional: bool = False
     default: float | None = None
     fallback: np.ndarray | None = field(default=None, compare=False)
+    sequence: bool = False
 
     @property
     def text(self) -> str:
@@ -184,11 +186,13 @@ class Source:
         format: ``caffe``, ``darknet``, ``tensorflow`` or ``onnx``.
         files: the paths it was read from.
         preprocessing: what the file says of its input pictures, in the format's own terms.
+        distance_power: of the suppression that the file asks for, see :func:`jaxdnn.detections`.
     """
 
     format: str
     files: tuple[str, ...] = ()
     preprocessing: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    distance_power: float | None = None
 
 
 @dataclass(frozen=True)

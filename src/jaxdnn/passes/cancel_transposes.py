@@ -148,7 +148,7 @@ def _reordered_layer(layer: Layer, order: Order, rank: int | None) -> Layer | No
     """Return the layer that computes, of inputs in another order, the output in that order; None if there is none."""
     if isinstance(layer, ELEMENTWISE) or (isinstance(layer, JOINING) and not _takes_rows(layer)):
         return layer
-    if not isinstance(layer, (*ALONG_AXIS, Concat)):
+    if not isinstance(layer, (*ALONG_AXIS, Concat)) or getattr(layer, "later_axes", False):
         return None
     axis: int = layer.axis  # type: ignore[attr-defined]
     if axis < 0:

@@ -106,7 +106,7 @@ def _joined(first: Layer, second: Layer, rank: int | None) -> Pad | None:
 
 
 def _adds_constant(layer: Layer) -> TypeGuard[Pad]:
-    return isinstance(layer, Pad) and layer.mode == "constant"
+    return isinstance(layer, Pad) and layer.mode == "constant" and not layer.axes
 
 
 def _amounts(pad: Pad, rank: int | None) -> Amounts | None:
@@ -192,7 +192,9 @@ def _padded_pool(
     pool: Pool, padding: list[tuple[int, int]], value: float, source: Node | None
 ) -> Pool | None:
     """Return a pool with this padding that computes what it computed of a padded input, None if none does."""
-    if pool.kernel is None or pool.indices or pool.rounding == "ceil_clip":
+    if pool.kernel is None or pool.indices or pool.dilation != 1:
+        return None
+    if pool.rounding in ("ceil_clip", "ceil_inside"):  # which windows are dropped depends on the padding
         return None
     if isinstance(pool.kernel, tuple) and len(pool.kernel) != len(padding):
         return None

@@ -1,0 +1,273 @@
+"""Whole networks on the CPU, against OpenCV, ONNX Runtime and OpenVINO as far as these are installed.
+
+    JAXDNN_SHARED=… python benchmarks/cpu.py [--batch 8] [--threads 2] [--blocks 15] [NETWORK …]
+
+All run in one process with the same number of threads, on the same drawn weights and input. OpenCV reads the network's
+own files; ONNX Runtime and OpenVINO, this in float32, read jaxdnn's ONNX export. Outputs are compared before anything
+is timed. Then the libraries take turns, each with a block of calls at a time; the median of the blocks counts, and the
+spread is the distance of its quartiles, relative to it. "first" is the time to load, compile and call once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import environment, save
+
+NETWORKS = {
+    "SqueezeNet 1.1": "nets/caffe/squeezenet_v1.1.prototxt",
+    "AlexNet": "nets/caffe/bvlc_alexnet.prototxt",
+    "GoogLeNet": "nets/caffe/bvlc_googlenet.prototxt",
+    "ResNet-50": "darknet-zoo/cfgs/resnet50.cfg",
+    "VGG-16": "darknet-zoo/cfgs/vgg-16.cfg",
+    "MobileNet v1": "nets/caffe/mobilenet_v1.prototxt",
+    "MobileNet-SSD": "nets/caffe/MobileNetSSD_deploy.prototxt",
+    "MobileNet v2 YOLO": "darknet/MobileNetV2-YOLOv3-Nano-voc.cfg",
+    "YOLO-Fastest": "darknet/yolo-fastest-1.1.cfg",
+    "YOLOv4-tiny": "darknet-zoo/cfgs/yolov4-tiny-3l.cfg",
+    "YOLOv3": "darknet-zoo/cfgs/yolov3-voc.cfg",
+    "EfficientNet-B0": "darknet-zoo/cfgs/efficientnet_b0.cfg",
+}
+TOLERANCE = 1e-3
+"""How far outputs may be apart, relative to the largest of each; drawn weights amplify what is rounded."""
+CALLS = 3
+"""Calls in a block, at least; a block of a fast network has more, so that it takes a twentieth of a second."""
+
+Outputs = list[np.ndarray]
+Call = Callable[[], Outputs]
+
+
+@dataclass
+class Result:
+    """What is measured of one library.
+
+    Attributes:
+        first_seconds: to load, compile and call once.
+        difference: the largest one from jaxdnn's outputs, relative to the largest value of each output.
+        blocks: milliseconds of a call, for each block.
+        error: why there is nothing else.
+    """
+
+    first_seconds: float = 0.0
+    difference: float = 0.0
+    blocks: list[float] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def milliseconds(self) -> float:
+        return statistics.median(self.blocks) if self.blocks else float("nan")
+
+    @property
+    def spread(self) -> float:
+        if len(self.blocks) < 2:
+            return float("nan")
+        low, middle, high = statistics.quantiles(self.blocks, n=4)
+        return (high - low) / middle
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network: its files, what it is fed, and the names of its outputs."""
+
+    description: Path
+    weights: Path
+    exported: Path
+    feeds: dict[str, np.ndarray]
+    outputs: tuple[str, ...]
+    threads: int
+
+
+def jaxdnn_call(case: Case) -> Call:
+    import jax
+
+    import jaxdnn
+
+    net, _ = jaxdnn.optimize(jaxdnn.load(case.description, case.weights))
+    feeds = {name: jax.numpy.asarray(x) for name, x in case.feeds.items()}
+
+    def call() -> Outputs:
+        results = jax.block_until_ready(net(feeds))
+        return [np.asarray(results[name]) for name in case.outputs]
+
+    return call
+
+
+def opencv_call(case: Case) -> Call:
+    import cv2
+
+    cv2.setNumThreads(case.threads)
+    darknet = case.description.suffix == ".cfg"
+    read = cv2.dnn.readNetFromDarknet if darknet else cv2.dnn.readNetFromCaffe
+    net = read(str(case.description), str(case.weights))
+
+    def call() -> Outputs:
+        for name, x in case.feeds.items():
+            net.setInput(x, "" if darknet else name)
+        return list(net.forward(case.outputs))
+
+    return call
+
+
+def onnxruntime_call(case: Case) -> Call:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = case.threads
+    session = onnxruntime.InferenceSession(case.exported, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(list(case.outputs), case.feeds)
+
+
+def openvino_call(case: Case) -> Call:
+    import openvino
+
+    hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": case.threads}
+    compiled = openvino.Core().compile_model(case.exported, "CPU", hints)
+    request = compiled.create_infer_request()
+
+    def call() -> Outputs:
+        results = request.infer(case.feeds, share_inputs=True)
+        return [results[compiled.output(name)] for name in case.outputs]
+
+    return call
+
+
+LIBRARIES: dict[str, tuple[str, Callable[[Case], Call]]] = {
+    "jaxdnn": ("jax", jaxdnn_call),
+    "opencv": ("cv2", opencv_call),
+    "onnxruntime": ("onnxruntime", onnxruntime_call),
+    "openvino": ("openvino", openvino_call),
+}
+"""By name, the module that has to be installed, and what loads a network."""
+
+
+def prepare(path: Path, folder: Path, batch: int, threads: int) -> Case:
+    """Draw weights and an input, and write the files that the libraries read."""
+    import jax
+
+    import jaxdnn
+    from jaxdnn.importers import caffe, darknet
+
+    net = jaxdnn.load(path, key=jax.random.key(0))
+    # Drawn statistics are those of a blank file: a variance of zero would make values grow without end.
+    params = {
+        owner: {slot: np.ones_like(array) if slot == "variance" else array for slot, array in slots.items()}
+        for owner, slots in net.params.items()
+    }
+    net = net.replace(params=params)
+    weights, exported = folder / "net.weights", folder / "net.onnx"
+    (darknet if path.suffix == ".cfg" else caffe).save_weights(net, weights)
+    rng = np.random.default_rng(0)
+    feeds = {
+        value.name: rng.uniform(0, 1, (batch, *value.shape[1:])).astype(np.float32)
+        for value in net.graph.inputs
+        if not value.optional
+    }
+    try:
+        jaxdnn.optimize(net)[0].to_onnx(exported, batch=batch)
+    except jaxdnn.JaxdnnError as error:
+        print(f"  no ONNX export: {error}")
+    return Case(path, weights, exported, feeds, net.program.default_outputs(feeds), threads)
+
+
+def measured(case: Case, blocks: int) -> dict[str, Result]:
+    """Load the network into every library that is installed, compare outputs, and time the calls."""
+    results: dict[str, Result] = {}
+    calls: dict[str, Call] = {}
+    want: Outputs = []
+    for name, (module, load) in LIBRARIES.items():
+        if importlib.util.find_spec(module) is None:
+            continue
+        results[name] = result = Result()
+        try:
+            start = time.perf_counter()
+            call = load(case)
+            found = call()
+            result.first_seconds = time.perf_counter() - start
+        except Exception as error:  # a library that cannot run a network raises what it likes
+            if name == "jaxdnn":
+                raise
+            result.error = str(error).strip().splitlines()[0]
+            continue
+        want = want or found
+        result.difference = max(map(_difference, found, want))
+        if result.difference > TOLERANCE:
+            result.error = f"outputs differ by {result.difference:.1e}"
+        calls[name] = call
+    counts = {name: _block_size(call) for name, call in calls.items()}
+    for _ in range(blocks):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(counts[name]):
+                call()
+            results[name].blocks.append((time.perf_counter() - start) / counts[name] * 1e3)
+    return results
+
+
+def _difference(found: np.ndarray, want: np.ndarray) -> float:
+    if found.size != want.size:
+        return float("inf")
+    scale = np.abs(want).max(initial=1e-30)
+    return float(np.abs(found.reshape(want.shape) - want).max(initial=0) / scale)
+
+
+def _block_size(call: Call) -> int:
+    call()
+    start = time.perf_counter()
+    call()
+    return max(CALLS, int(0.05 / (time.perf_counter() - start)))
+
+
+def show(name: str, results: dict[str, Result]) -> dict[str, Any]:
+    """Print the rows of one network, and return them as plain numbers."""
+    agreeing = [r.milliseconds for n, r in results.items() if n != "jaxdnn" and r.blocks and not r.error]
+    ratio = results["jaxdnn"].milliseconds / min(agreeing, default=float("nan"))
+    print(f"{name}: {ratio:.2f} of the fastest other")
+    for library, r in results.items():
+        print(
+            f"  {library:12} {r.milliseconds:8.2f} ms  ± {r.spread:4.0%}  first {r.first_seconds:6.2f} s  "
+            f"difference {r.difference:.0e}  {r.error}"
+        )
+    rows = {
+        library: asdict(r) | {"milliseconds": r.milliseconds, "spread": r.spread}
+        for library, r in results.items()
+    }
+    return {"ratio": ratio, "libraries": rows}
+
+
+def main() -> None:
+    """Measure, print and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--blocks", type=int, default=15)
+    arguments = parser.parse_args()
+    # XLA makes as many threads as it sees cores, when jax starts.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
+    warnings.simplefilter("ignore")
+    root = Path(os.environ["JAXDNN_SHARED"])
+    models = root / "models" if (root / "models").is_dir() else root
+    found = {}
+    for name in arguments.networks or NETWORKS:
+        with tempfile.TemporaryDirectory() as folder:
+            case = prepare(models / NETWORKS[name], Path(folder), arguments.batch, arguments.threads)
+            found[name] = show(name, measured(case, arguments.blocks))
+    installed = [n for n in ("onnxruntime", "openvino") if importlib.util.find_spec(n) is not None]
+    versions = environment("jax", "numpy", "opencv-python-headless", *installed)
+    setting = {"batch": arguments.batch, "threads": arguments.threads, "environment": versions}
+    save(f"cpu_batch{arguments.batch}", {"networks": found} | setting)
+
+
+if __name__ == "__main__":
+    main()

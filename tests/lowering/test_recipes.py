@@ -1,0 +1,247 @@
+"""Recipes for convolutions against sums written from the formula, and inside jax's transformations."""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import export, lax
+from jax.sharding import Mesh, PartitionSpec
+
+from jaxdnn.lowering.recipes import convolve, for_platform, noting
+
+OPTIONS = {"window_strides": (1, 1), "padding": ((1, 1), (1, 1)), "rhs_dilation": (1, 1)}
+CHANNELS_FIRST = ("NCHW", "OIHW", "NCHW")
+
+
+def reference(x, weight, options):
+    """Sum over the taps of the window, in float64; channels come behind the batch."""
+    gaps = options["lhs_dilation"]
+    wide = np.zeros(
+        (*x.shape[:2], *((n - 1) * g + 1 for n, g in zip(x.shape[2:], gaps, strict=True))), np.float64
+    )
+    wide[(..., *(slice(None, None, g) for g in gaps))] = x
+    ends = [(max(low, 0), max(high, 0)) for low, high in options["padding"]]
+    wide = np.pad(wide, [(0, 0), (0, 0), *ends])
+    cut = (
+        slice(max(-low, 0), n - max(-high, 0))
+        for (low, high), n in zip(options["padding"], wide.shape[2:], strict=True)
+    )
+    wide = wide[(..., *cut)]
+    kernel, groups = weight.shape[2:], options["feature_group_count"]
+    axes = list(zip(options["window_strides"], options["rhs_dilation"], kernel, wide.shape[2:], strict=True))
+    size = [(n - d * (k - 1) - 1) // s + 1 for s, d, k, n in axes]
+    y = np.zeros((len(x), groups, len(weight) // groups, *size))
+    by_group = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
+    for tap in itertools.product(*map(range, kernel)):
+        places = (
+            slice(t * d, t * d + (n - 1) * s + 1, s)
+            for t, n, (s, d, _, _) in zip(tap, size, axes, strict=True)
+        )
+        seen = wide[(..., *places)].reshape(len(x), groups, -1, *size)
+        y += np.einsum("ngc...,gfc->ngf...", seen, by_group[(..., *tap)])
+    return y.reshape(len(x), -1, *size)
+
+
+@st.composite
+def convolutions(draw):
+    rank = draw(st.sampled_from([1, 2, 2, 3]))
+
+    def axes(low, high):
+        return tuple(draw(st.integers(low, high)) for _ in range(rank))
+
+    groups = draw(st.sampled_from([1, 1, 2, 3, 4]))
+    channels, filters = (groups * draw(st.integers(1, 3)) for _ in range(2))
+    kernel, once = axes(1, 4), (1,) * rank
+    steps, transposed = axes(1, 3), draw(st.booleans())
+    dilation = axes(1, 2) if draw(st.booleans()) else once
+    padding = tuple((draw(st.integers(-1, 3)), draw(st.integers(-1, 3))) for _ in range(rank))
+    least = [
+        d * (k - 1) + 1 - low - high for d, k, (low, high) in zip(dilation, kernel, padding, strict=True)
+    ]
+    gaps = steps if transposed else once
+    size = [
+        # Negative padding has to leave something of the input.
+        max(-(-(n - 1) // g) + 1, 3) + draw(st.integers(0, 3))
+        for n, g in zip(least, gaps, strict=True)
+    ]
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    x = rng.standard_normal((draw(st.integers(1, 3)), channels, *size)).astype(np.float32)
+    weight = rng.standard_normal((filters, channels // groups, *kernel)).astype(np.float32)
+    options = {
+        "window_strides": once if transposed else steps,
+        "padding": padding,
+        "lhs_dilation": gaps,
+        "rhs_dilation": dilation,
+        "feature_group_count": groups,
+    }
+    return x, weight, options, draw(st.booleans())
+
+
+@given(convolutions())
+@settings(max_examples=15)
+def test_values_and_gradients(case):
+    x, weight, options, channels_last = case
+    spatial = "DHW"[: x.ndim - 2]
+    data = f"N{spatial}C" if channels_last else f"NC{spatial}"
+    options |= {"dimension_numbers": (data, f"OI{spatial}", data)}
+    rng = np.random.default_rng(0)
+    want = reference(x, weight, options)
+    out, dx, dw = (rng.standard_normal(a.shape).astype(np.float32) for a in (want, x, weight))
+
+    def first(array):
+        return np.moveaxis(array, -1, 1) if channels_last else array
+
+    def last(array):
+        return jnp.asarray(np.moveaxis(array, 1, -1) if channels_last else array)
+
+    @jax.jit
+    def run(x, weight, out):
+        with for_platform("cpu"):
+            y, back = jax.vjp(lambda x, w: convolve(x, w, **options), x, weight)
+            return y, *back(out)
+
+    y, to_x, to_weight = run(last(x), jnp.asarray(weight), last(out))
+    scale = 1e-6 * math.prod(weight.shape[1:]) * 10
+    np.testing.assert_allclose(first(y), want, rtol=0, atol=scale)
+    # A convolution is linear in each argument: its derivative along a direction is that of the direction.
+    for got, direction, along in (
+        (first(to_x), dx, reference(dx, weight, options)),
+        (to_weight, dw, reference(x, dw, options)),
+    ):
+        wanted, found = np.sum(along * out), np.sum(np.asarray(got, np.float64) * direction)
+        assert abs(found - wanted) <= 1e-5 * np.sum(np.abs(along * out)) + 1e-5
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "options", "recipe"),
+    [
+        ((1, 8, 9, 9), (8, 1, 3, 3), {"feature_group_count": 8}, "shifted products"),
+        ((1, 8, 99, 99), (8, 1, 11, 11), {"feature_group_count": 8}, "split groups (convolution)"),
+        ((1, 64, 9, 9), (32, 32, 3, 3), {"feature_group_count": 2}, "split groups (convolution)"),
+        ((1, 64, 9, 9), (32, 32, 1, 1), {"feature_group_count": 2}, "split groups (matrix product)"),
+        ((1, 16, 9, 9), (8, 16, 1, 1), {"window_strides": (2, 2)}, "matrix product"),
+        ((1, 3, 9, 9), (8, 3, 3, 3), {"window_strides": (2, 2)}, "space to depth (convolution)"),
+        ((1, 3, 9, 9), (8, 3, 1, 1), {"window_strides": (2, 2)}, "matrix product"),
+        ((1, 16, 9, 9), (8, 16, 2, 2), {"lhs_dilation": (2, 2)}, "phases (matrix product)"),
+        ((1, 16, 9, 9), (8, 16, 4, 4), {"lhs_dilation": (2, 2)}, "phases (convolution)"),
+        (
+            (1, 8, 9, 9),
+            (8, 1, 4, 4),
+            {"lhs_dilation": (2, 2), "feature_group_count": 8},
+            "phases (shifted products)",
+        ),
+        ((1, 16, 9, 9), (8, 16, 3, 3), {}, "convolution"),
+        ((1, 16, 0, 9), (8, 16, 3, 3), {}, "convolution"),
+    ],
+)
+def test_the_table(shape, weight, options, recipe):
+    options = {"feature_group_count": 1, "dimension_numbers": CHANNELS_FIRST, **OPTIONS, **options}
+    with noting() as notes:
+        jax.eval_shape(lambda x, w: convolve(x, w, **options), jnp.ones(shape), jnp.ones(weight))
+    assert [note() for note in notes] == [recipe]
+
+
+def depthwise(x, weight, product=convolve):
+    return product(
+        x, weight, feature_group_count=weight.shape[0], dimension_numbers=CHANNELS_FIRST, **OPTIONS
+    )
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    shapes = ((2, 4, 6, 6), (4, 1, 3, 3))
+    return tuple(jnp.asarray(rng.standard_normal(shape).astype(np.float32)) for shape in shapes)
+
+
+def lowered(function, arrays, platform):
+    return jax.jit(function).trace(*arrays).lower(lowering_platforms=(platform,)).as_text()
+
+
+def test_only_a_cpu_has_recipes(arrays):
+    assert "stablehlo.convolution" not in lowered(depthwise, arrays, "cpu")
+    assert "stablehlo.convolution" in lowered(depthwise, arrays, "cuda")
+    with for_platform("cuda"):
+        assert "platform_index" not in str(jax.make_jaxpr(lambda x, w: depthwise(x, w))(*arrays))
+
+
+def test_gradients_on_other_platforms_are_those_of_the_plain_convolution(arrays):
+    gradients = jax.grad(lambda x, w: depthwise(x, w).sum(), (0, 1))
+    assert "stablehlo.convolution" not in lowered(gradients, arrays, "cpu")
+    assert lowered(gradients, arrays, "cuda").count("stablehlo.convolution") == 2
+
+
+def test_transformations(arrays):
+    x, weight = arrays
+
+    def energy(product):
+        return lambda x, w: jnp.sum(jnp.square(depthwise(x, w, product)))
+
+    def directional(product):
+        """The second derivative along a direction."""
+        return jax.jvp(jax.grad(energy(product), (0, 1)), (x, weight), (jnp.cos(x), jnp.sin(weight)))[1]
+
+    def compare(transformed, *arguments):
+        got, want = (
+            jax.jit(transformed(product))(*arguments) for product in (convolve, lax.conv_general_dilated)
+        )
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, want)
+
+    compare(lambda product: lambda: directional(product))
+    compare(lambda product: jax.vmap(lambda x: depthwise(x, weight, product)), x[:, None])
+    compare(lambda product: jax.vmap(lambda w: depthwise(x, w, product)), jnp.stack([weight, -weight]))
+    compare(lambda product: jax.checkpoint(jax.grad(energy(product))), x, weight)
+
+
+def test_outside_of_jit(arrays):
+    np.testing.assert_allclose(
+        depthwise(*arrays), depthwise(*arrays, lax.conv_general_dilated), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_shard_map(arrays):
+    mesh = Mesh(np.array(jax.devices()[:1]), ("batch",))
+    rows = PartitionSpec("batch")
+    sharded = jax.shard_map(depthwise, mesh=mesh, in_specs=(rows, PartitionSpec()), out_specs=rows)
+    got = jax.jit(sharded)(*arrays)
+    np.testing.assert_allclose(got, depthwise(*arrays, lax.conv_general_dilated), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weight", "options"),
+    [
+        ((4, 1, 3, 3), {"feature_group_count": 4}),
+        ((8, 2, 3, 3), {"feature_group_count": 2}),
+        ((8, 4, 1, 1), {"window_strides": (2, 2)}),
+        ((8, 4, 3, 3), {"window_strides": (2, 2)}),
+        ((8, 4, 3, 3), {"lhs_dilation": (2, 2)}),
+        ((8, 4, 2, 2), {"lhs_dilation": (2, 2), "padding": ((1, 1), (1, 1))}),
+    ],
+)
+def test_open_sizes_and_several_platforms(weight, options):
+    options = {"feature_group_count": 1, "dimension_numbers": CHANNELS_FIRST, **OPTIONS, **options}
+    rng = np.random.default_rng(0)
+    w = jnp.asarray(rng.standard_normal(weight).astype(np.float32))
+    sizes = export.symbolic_shape("n, 4, h, 2*w", constraints=["h >= 4", "w >= 2"])
+    function = jax.jit(lambda x: convolve(x, w, **options))
+    program = export.export(function, platforms=("cpu", "cuda"))(jax.ShapeDtypeStruct(sizes, jnp.float32))
+    for shape in ((1, 4, 7, 4), (3, 4, 8, 6)):
+        x = jnp.asarray(rng.standard_normal(shape).astype(np.float32))
+        want = lax.conv_general_dilated(x, w, **options)
+        np.testing.assert_allclose(program.call(x), want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_types_are_summed_in_float32(dtype):
+    # In a half type the sum would never leave 4096.
+    x, weight = jnp.ones((1, 2, 9, 9), dtype), jnp.ones((2, 1, 9, 9), dtype).at[:, :, 0, 0].set(4096)
+    options = OPTIONS | {"padding": ((0, 0), (0, 0))}
+    with for_platform("cpu"):
+        y = convolve(x, weight, feature_group_count=2, dimension_numbers=CHANNELS_FIRST, **options)
+    assert y.dtype == dtype
+    assert np.asarray(y, np.float32).ravel().tolist() == [float(dtype(4096 + 80))] * 2
