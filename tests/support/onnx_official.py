@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ _STORED = {
 @cache
 def cases() -> dict[str, TestCase]:
     """All official cases by name."""
-    return {case.name: case for kind in KINDS for case in load_model_tests(kind=kind)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the cases are computed now, overflow and division by zero among them
+        return {case.name: case for kind in KINDS for case in load_model_tests(kind=kind)}
 
 
 def check(case: TestCase, folder: Path) -> None:
