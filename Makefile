@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What is linked here is what is installed: mypy cannot follow an editable install of mapped packages.
 TREE := build/tree/jaxdnn
 
-.PHONY: demo test test-long lint types clean
+.PHONY: demo test test-long bench lint types clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ test: $(VENV)/.dev
 
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m long
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --quiet --editable ".[bench]"
+	cd benchmarks && ../$(BIN)/python cpu.py && ../$(BIN)/python cold_start.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -5,6 +5,8 @@ STRINGS = "a text is fed or yielded, and XLA computes numbers"
 RANDOM = "the expected numbers are those of another random generator"
 OPTIONAL = "a call cannot feed nothing, and a branch that the data chooses cannot yield nothing"
 WIDE = "64-bit types compute in 32 bits without jax_enable_x64"
+PICTURES = "the file of a picture is read inside of the graph: feed its pixels"
+FRACTIONS = "they keep a fraction of a size; ONNX Runtime and PyTorch round it down, as jaxdnn does"
 
 NOT_INFERENCE = {TRAINING, STRINGS}
 """Reasons that have nothing to do with computing arrays from arrays."""
@@ -63,6 +65,9 @@ REASONS: dict[str, tuple[str, ...]] = {
         "test_bernoulli",
         "test_bernoulli_double",
         "test_bernoulli_seed",
+        "test_bernoulli_expanded",
+        "test_bernoulli_double_expanded",
+        "test_bernoulli_seed_expanded",
     ),
     OPTIONAL: (
         "test_if_opt",
@@ -71,5 +76,20 @@ REASONS: dict[str, tuple[str, ...]] = {
     WIDE: (
         "test_bitcast_float64_to_int64",
         "test_bitcast_int64_to_float64",
+    ),
+    PICTURES: (
+        "test_image_decoder_decode_jpeg_rgb",
+        "test_image_decoder_decode_jpeg_grayscale",
+        "test_image_decoder_decode_jpeg_bgr",
+        "test_image_decoder_decode_jpeg2k_rgb",
+        "test_image_decoder_decode_bmp_rgb",
+        "test_image_decoder_decode_png_rgb",
+        "test_image_decoder_decode_tiff_rgb",
+        "test_image_decoder_decode_webp_rgb",
+        "test_image_decoder_decode_pnm_rgb",
+    ),
+    FRACTIONS: (
+        "test_resize_downsample_scales_linear_align_corners",
+        "test_resize_downsample_scales_cubic_align_corners",
     ),
 }
