@@ -85,18 +85,25 @@ def has_open_inputs(graph: Graph) -> bool:
     return any(value.shape is None or None in value.shape for value in graph.inputs)
 
 
-def stated_inputs(graph: Graph) -> dict[str, Spec]:
+def stated_inputs(graph: Graph, *, batch: int | None = None) -> dict[str, Spec]:
     """Return the spec of each input.
+
+    Args:
+        graph: whose inputs.
+        batch: the first size of inputs that lack it.
 
     Raises:
         InputError: one lacks a size.
     """
     specs = {}
     for value in graph.inputs:
-        if value.shape is None or None in value.shape:
+        shape = value.shape
+        if shape and shape[0] is None:
+            shape = (batch, *shape[1:])
+        if shape is None or None in shape:
             raise InputError(
                 f"input {value.name!r} has no complete shape in the file: give "
                 f"input_shapes={{{value.name!r}: (…)}}"
             )
-        specs[value.name] = Spec(value.shape, value.dtype)
+        specs[value.name] = Spec(shape, value.dtype)
     return specs

@@ -28,6 +28,19 @@ _COEFFICIENT_BITS = 11
 """Precision of the interpolation weights of 8-bit pictures; OpenCV's INTER_RESIZE_COEF_BITS."""
 
 
+_SURE = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats whose first bytes nothing else has."""
+
+
+def is_picture(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is certainly a picture, by its first bytes."""
+    try:
+        with Image.open(path, formats=_SURE):
+            return True
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        return False
+
+
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a picture file as uint8 (height, width, 3), the right way up.
 

@@ -136,8 +136,8 @@ class Net:
 
     @cached_property
     def inferred(self) -> Inferred:
-        """Shapes of all values for the input sizes that the file states."""
-        return infer(self.program, stated_inputs(self.graph), stored_shapes(self.stored))
+        """Shapes of all values for the input sizes that the file states; a batch that it leaves open is 1."""
+        return infer(self.program, stated_inputs(self.graph, batch=1), stored_shapes(self.stored))
 
     @cached_property
     def trials(self) -> tuple[Inferred, ...]:

@@ -199,7 +199,7 @@ def test_preprocessing_that_makes_no_sense(jaxdnn_command, artifact, pictures, s
     ("arguments", "message"),
     [
         (["run", "ARTIFACT"], "Missing argument 'IMAGES...'"),
-        (["run", "net.prototxt"], "Missing argument 'WEIGHTS'"),
+        (["run", "net.prototxt"], "Missing argument 'IMAGES...'"),
         (["run", "net.prototxt", "net.caffemodel", "orange.png", "--trust"], "--trust is for artifacts"),
         (["run", "ARTIFACT", "orange.png", "--stage", "x"], "are for networks' own files"),
         (["inspect", "ARTIFACT", "net.caffemodel"], "an artifact has no WEIGHTS"),

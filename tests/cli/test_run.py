@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import jaxdnn
 from jaxdnn.image import read_image
-from support import averages, caffe
+from support import averages, caffe, tensorflow
 
 
 def values(result, index=0):
@@ -246,3 +247,26 @@ def test_errors(jaxdnn_command, net, pictures, tmp_path, monkeypatch, arguments,
     assert result.code == 2
     assert message in result.err
     assert "Traceback" not in result.err
+
+
+def test_a_model_in_one_file(jaxdnn_command, net, pictures, tmp_path):
+    jaxdnn.load(*net).to_onnx(tmp_path / "net.onnx")
+    got = jaxdnn_command("run", tmp_path / "net.onnx", *pictures, "--json")
+    assert (values(got), values(got, 1)) == ([0, 128, 255], [128, 128, 0])
+
+
+def test_channels_last(jaxdnn_command, pictures, tmp_path):
+    nodes = (
+        tensorflow.placeholder("picture", [None, 4, 4, 3]),
+        tensorflow.const("axes", np.array([1, 2], np.int32)),
+        tensorflow.node("mean", "Mean", "picture", "axes"),
+    )
+    result = jaxdnn_command("run", tensorflow.write(tmp_path, *nodes), *pictures, "--json", "--swap-rb")
+    assert result.json()["preprocessing"]["layout"] == "NHWC"
+    assert (values(result), values(result, 1)) == ([255, 128, 0], [0, 128, 128])
+
+
+def test_a_model_without_pictures(jaxdnn_command, net):
+    result = jaxdnn_command("run", *net)
+    assert result.code == 2
+    assert "Missing argument 'IMAGES...'" in result.err

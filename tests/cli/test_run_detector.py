@@ -69,6 +69,7 @@ def test_what_darknets_networks_see_by_default(jaxdnn_command, detector, picture
     result = jaxdnn_command("run", *detector, pictures[0], "--json")
     assert result.json()["preprocessing"] == {
         "input": "data",
+        "layout": "NCHW",
         "size": [8, 8],
         "channels": "rgb",
         "mean": [0],

@@ -23,6 +23,7 @@ class Feeder:
     Attributes:
         picture: name of the input that takes pictures.
         info: names of the inputs that take (height, width, scale) of each picture, as Faster R-CNN's im_info.
+        channels_last: whether it takes (batch, height, width, channels).
         size: of the pictures as the network sees them.
         gray: whether it sees one channel.
         mean, scale: what the pictures are normalised with.
@@ -33,6 +34,7 @@ class Feeder:
 
     picture: str
     info: tuple[str, ...]
+    channels_last: bool
     size: Size
     gray: bool
     mean: tuple[float, ...]
@@ -50,7 +52,8 @@ class Feeder:
         """
         required = {value.name: value for value in graph.inputs if not value.optional}
         shapes = {name: value.shape or () for name, value in required.items()}
-        pictures = [n for n, shape in shapes.items() if len(shape) == 4 and shape[1] in _CHANNELS]
+        layouts = {name: _layout(shape) for name, shape in shapes.items()}
+        pictures = [name for name, layout in layouts.items() if layout]
         if len(pictures) != 1:
             inputs = ", ".join(f"{value.name}: {value.text}" for value in graph.inputs)
             raise InputError(
@@ -60,7 +63,9 @@ class Feeder:
         for name in others:
             if len(shapes[name]) != 2 or shapes[name][1] != 3:
                 raise InputError(f"input {name!r} ({required[name].text}) of {graph.name!r} is no picture's")
-        _, channels, height, width = shapes[pictures[0]]
+        layout = layouts[pictures[0]]
+        sizes = dict(zip(layout, shapes[pictures[0]], strict=True))
+        width, height = sizes["W"], sizes["H"]
         said = given.over(Preprocessing.stated(source.preprocessing))
         size = said.size or (width and height and (width, height))
         if not size:
@@ -70,8 +75,9 @@ class Feeder:
         return cls(
             pictures[0],
             others,
+            layout == "NHWC",
             size,
-            channels == 1,
+            sizes["C"] == 1,
             said.mean or (0.0,),
             said.scale or (1.0,),
             bool(said.swap_rb),
@@ -97,12 +103,16 @@ class Feeder:
         ]
         width, height = self.size
         info = np.array([[height, width, 1 / max(fit.step)] for fit in fits], np.float32)
-        return {self.picture: np.concatenate(blobs), **dict.fromkeys(self.info, info)}, fits
+        batch = np.concatenate(blobs)
+        if self.channels_last:
+            batch = batch.transpose(0, 2, 3, 1)
+        return {self.picture: batch, **dict.fromkeys(self.info, info)}, fits
 
     def to_dict(self) -> dict[str, Any]:
         """Return the preprocessing for JSON."""
         return {
             "input": self.picture,
+            "layout": "NHWC" if self.channels_last else "NCHW",
             "size": list(self.size),
             "channels": "gray" if self.gray else "rgb" if self.swap_rb else "bgr",
             "mean": list(self.mean),
@@ -118,3 +128,10 @@ class Feeder:
             f"{self.picture}: {self.size[0]}x{self.size[1]} {channels}, {self.mode} ({self.resizing}), "
             f"(picture - {mean}) * {scale}"
         )
+
+
+def _layout(shape: tuple[int | None, ...]) -> str:
+    """Return how an input's axes are those of pictures, "" if they are not."""
+    if len(shape) != 4:
+        return ""
+    return "NCHW" if shape[1] in _CHANNELS else "NHWC" if shape[3] in _CHANNELS else ""

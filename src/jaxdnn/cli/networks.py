@@ -10,6 +10,7 @@ import click
 from jaxdnn.artifact.files import is_artifact
 from jaxdnn.artifact.loading import Artifact, load_artifact
 from jaxdnn.detection import is_head
+from jaxdnn.image import is_picture
 from jaxdnn.ir import Graph
 from jaxdnn.loader import load
 from jaxdnn.net import Net
@@ -18,11 +19,9 @@ Network = Net | Artifact
 
 
 def split_files(model: str, others: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Split arguments into a network's files (an artifact alone, or a model and its weights) and pictures."""
-    count = 0 if is_artifact(model) else 1
-    if len(others) < count:
-        raise click.UsageError("Missing argument 'WEIGHTS'.")
-    if len(others) == count:
+    """Split arguments into a network's files and pictures: what follows the model is its weights or a picture."""
+    count = 0 if is_artifact(model) or any(map(is_picture, others[:1])) else 1
+    if len(others) <= count:
         raise click.UsageError("Missing argument 'IMAGES...'.")
     return (model, *others[:count]), tuple(others[count:])
 

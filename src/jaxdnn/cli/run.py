@@ -31,9 +31,10 @@ Examples:
   jaxdnn run ssd.prototxt ssd.caffemodel street.jpg --mean 127.5 --scale 0.007843 --draw out.png
   jaxdnn run yolov4.cfg yolov4.weights street.jpg --labels coco.names --draw out.png --letterbox
   jaxdnn run net.prototxt net.caffemodel *.jpg --output fc7 --json
+  jaxdnn run net.onnx cat.jpg
   jaxdnn run net.jaxdnn cat.jpg --trust"""
 )
-@click.argument("model", metavar="MODEL WEIGHTS | ARTIFACT")
+@click.argument("model", metavar="MODEL [WEIGHTS] | ARTIFACT")
 @click.argument("others", metavar="IMAGES...", nargs=-1)
 @picture_options
 @trust_option
@@ -100,10 +101,10 @@ def run(
 ) -> None:
     """Run a network on pictures.
 
-    It is in the files MODEL and WEIGHTS, or in the one file ARTIFACT, which has its own preprocessing and labels; the
-    last line then says what of it computed. Detections are listed with boxes in pixels of the picture. A probability
-    distribution, or an output with as many numbers as there are labels, is listed as its best classes; of all other
-    outputs shape, smallest, largest and mean value are shown.
+    It is in the file MODEL, with WEIGHTS in a file of their own or not, or in ARTIFACT, which has its own preprocessing
+    and labels; the last line then says what of it computed. Detections are listed with boxes in pixels of the picture.
+    A probability distribution, or an output with as many numbers as there are labels, is listed as its best classes; of
+    all other outputs shape, smallest, largest and mean value are shown.
     """
     files, images = split_files(model, others)
     named = read_labels(labels) if labels else None
