@@ -135,6 +135,13 @@ def test_a_window_behind_the_end_yields_the_lowest_number():
     assert "Pad" in operators(compare(layer, noise(1, 2, 5, 5)))
 
 
+@pytest.mark.parametrize("divisor", ["padded", "window"])
+def test_an_average_behind_the_end(divisor):
+    """Caffe divides nothing by no cells there."""
+    layer = Pool(statistic="average", kernel=2, stride=3, rounding="ceil_clip", divisor=divisor)
+    compare(layer, noise(1, 2, 9, 10))
+
+
 @pytest.mark.parametrize("levels", [1, 3])
 @pytest.mark.parametrize("statistic", ["max", "average"])
 def test_pyramid(levels, statistic):

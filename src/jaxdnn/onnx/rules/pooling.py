@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -81,12 +82,29 @@ def _options(e: Exporter, operator: str, windows: Windows) -> dict[str, list[int
 
 
 def _slide(e: Exporter, operator: str, x: str, windows: Windows, fill: np.ndarray, **options: int) -> str:
-    """Slide windows over a value."""
+    """Slide windows over a value; those that lie outside of it hold nothing but what fills the padding."""
+    outside = [_outside(window) for window in windows]
+    windows = tuple(_without(window, *ends) for window, ends in zip(windows, outside, strict=True))
     pads = [w.before for w in windows], _missing(windows)
     if _needs_cells(windows):
         x = e.pad(x, [0, 0, *pads[0]], [0, 0, *pads[1]], value=fill)
         pads = [0] * len(windows), [0] * len(windows)
-    return e.op(operator, x, pads=[*pads[0], *pads[1]], **_options(e, operator, windows), **options)
+    y = e.op(operator, x, pads=[*pads[0], *pads[1]], **_options(e, operator, windows), **options)
+    front, back = zip(*outside, strict=True)
+    return e.pad(y, [0, 0, *front], [0, 0, *back], value=fill) if any(front + back) else y
+
+
+def _outside(window: Window) -> tuple[int, int]:
+    """Return how many windows lie wholly before the values, and how many behind them."""
+    starts = np.arange(window.count) * window.stride - window.before
+    front, back = np.sum(starts + _extent(window) <= 0), np.sum(starts >= window.size)
+    front = min(front, window.before // window.stride)  # what is left begins in the padding, not behind it
+    return (int(front), int(back)) if front + back < window.count else (0, 0)
+
+
+def _without(window: Window, front: int, back: int) -> Window:
+    before, count = window.before - front * window.stride, window.count - front - back
+    return dataclasses.replace(window, before=before, count=count)
 
 
 def _lowest(e: Exporter) -> np.ndarray:
@@ -122,7 +140,9 @@ def _average(e: Exporter, layer: Pool, x: str, windows: Windows) -> str:
     cells = [window.cells(padded=layer.divisor == "padded") for window in windows]
     divisor = functools.reduce(np.multiply.outer, cells, np.array(1))
     count = math.prod(window.kernel for window in windows)
-    return y if np.all(divisor == count) else e.op("Mul", y, (count / divisor).astype(e.type))
+    with np.errstate(divide="ignore"):  # a window without cells: 0 times inf is NaN, as 0 / 0 is
+        share = (count / divisor).astype(e.type)
+    return y if np.all(divisor == count) else e.op("Mul", y, share)
 
 
 def _max_with_indices(e: Exporter, layer: Pool, moved: ChannelsFirst) -> tuple[str, ...]:
