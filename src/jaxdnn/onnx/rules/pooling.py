@@ -97,9 +97,9 @@ def _slide(e: Exporter, operator: str, x: str, windows: Windows, fill: np.ndarra
 def _outside(window: Window) -> tuple[int, int]:
     """Return how many windows lie wholly before the values, and how many behind them."""
     starts = np.arange(window.count) * window.stride - window.before
-    front, back = np.sum(starts + _extent(window) <= 0), np.sum(starts >= window.size)
+    front, back = int(np.sum(starts + _extent(window) <= 0)), int(np.sum(starts >= window.size))
     front = min(front, window.before // window.stride)  # what is left begins in the padding, not behind it
-    return (int(front), int(back)) if front + back < window.count else (0, 0)
+    return (front, back) if front + back < window.count else (0, 0)
 
 
 def _without(window: Window, front: int, back: int) -> Window:
