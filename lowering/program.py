@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import replace
@@ -12,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import InputError, LayerError, ShapeError, UnsupportedLayerError, located
+from jaxdnn.errors import InputError, JaxdnnError, LayerError, ShapeError, UnsupportedLayerError, located
 from jaxdnn.ir import Graph, Node, Params, split_reference
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.control import While
@@ -20,7 +21,9 @@ from jaxdnn.layers.custom import Custom
 from jaxdnn.layers.late import Late
 from jaxdnn.lowering.custom import Given, describe_unknown, parse
 from jaxdnn.lowering.equality import ComparedByContent
+from jaxdnn.lowering.layout import channels_last, logical
 from jaxdnn.lowering.namespace import narrow
+from jaxdnn.lowering.nested import Nested
 from jaxdnn.lowering.opencv import HostLayer, lower_custom
 from jaxdnn.lowering.padded import (
     DataDependentError,
@@ -29,10 +32,10 @@ from jaxdnn.lowering.padded import (
     repad,
     unpad,
     with_origin,
-    without_origin,
 )
 from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
-from jaxdnn.lowering.recipes import jit_here
+from jaxdnn.lowering.preparation import jit_here
+from jaxdnn.lowering.recipes import on_cpu
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
 from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
@@ -242,11 +245,20 @@ class Program(ComparedByContent):
                 missing = [name for name in node.inputs if name not in known]
                 if missing:
                     raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
-                arguments = tuple(known[name] for name in node.inputs)
-                results = with_origin(node.outputs, self.run(node, weights_of(node), arguments))
+                results = self._results(node, weights_of(node), tuple(known[name] for name in node.inputs))
                 for name, value in zip(node.outputs, results, strict=True):
                     known.setdefault(name, value)
-        return {name: known[name] for name in wanted}
+        return {name: logical(known[name]) for name in wanted}
+
+    def _results(self, node: Node, weights: Mapping[str, Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Compute one node in the order of axes that is the fastest one."""
+        relaid = channels_last(node.layer, arguments) if on_cpu() else None
+        if relaid is not None:
+            layer, arrays, wrap = relaid
+            # What cannot be computed is told in the graph's own order, below.
+            with contextlib.suppress(JaxdnnError):
+                return tuple(map(wrap, self.run(replace(node, layer=layer), weights, arrays)))
+        return with_origin(node.outputs, self.run(node, weights, tuple(map(logical, arguments))))
 
     def needed(self, wanted: Iterable[str], known: Set[str] = frozenset()) -> list[Node]:
         """Return the nodes that these values need, in order, where others are known."""
@@ -344,45 +356,6 @@ class Program(ComparedByContent):
 
     def _result(self, value: Any, dtype: str) -> Any:
         return cast(value, at_least_float32(dtype) if isinstance(value, np.ndarray) else dtype)
-
-
-class Nested:
-    """A program inside a layer: an :class:`~jaxdnn.lowering.registry.Interpreter`.
-
-    Its floating outputs have the type that the layer computes in, whatever the types inside of it.
-    """
-
-    def __init__(self, program: Program, dtype: str) -> None:
-        self._program = program
-        self._dtype = dtype
-        self.param_types = program.param_types
-        self.inputs = tuple(value.name for value in program.graph.inputs)
-        self.outputs = len(program.graph.outputs)
-        wanted = program.shape_deciders()
-        self.deciders = frozenset(index for index, name in enumerate(self.inputs) if name in wanted)
-
-    def __call__(
-        self, weights: Mapping[str, Any], inputs: tuple[Any, ...], outputs: tuple[int, ...] | None = None
-    ) -> tuple[Any, ...]:
-        """See :class:`~jaxdnn.lowering.registry.Interpreter`."""
-
-        def weights_of(node: Node) -> dict[str, Any]:
-            return {slot: weights[reference] for slot, reference in node.params.items()}
-
-        names = self._names(outputs)
-        known = dict(zip(self.inputs, inputs, strict=True))
-        values = self._program.interpret(weights_of, known, names)
-        return tuple(cast(without_origin(values[name]), self._dtype) for name in names)
-
-    def reads(self, outputs: tuple[int, ...]) -> set[int]:
-        """See :class:`~jaxdnn.lowering.registry.Interpreter`."""
-        names = self._names(outputs)
-        read = {name for node in self._program.needed(names) for name in node.inputs}.union(names)
-        return {index for index, name in enumerate(self.inputs) if name in read}
-
-    def _names(self, outputs: tuple[int, ...] | None) -> tuple[str, ...]:
-        names = self._program.graph.outputs
-        return names if outputs is None else tuple(names[index] for index in outputs)
 
 
 def place(node: Node) -> dict[str, Any]:

@@ -63,7 +63,12 @@ def by_platform(cpu: Callable[..., Any], other: Callable[..., Any], *arguments: 
     return (cpu if platform == CPU else other)(*arguments)
 
 
-def _only_platform() -> str | None:
+def on_cpu() -> bool:
+    """Return whether what is traced is for a CPU and nothing else."""
+    return _platform.get() == CPU
+
+
+def only_platform() -> str | None:
     """Return the platform on which all of this process's programs run, None if there are several."""
     found = set(backends())
     return next(iter(found)) if len(found) == 1 else None
@@ -80,23 +85,6 @@ def jit_for(platform: str | None, function: Callable[..., Any], **options: Any) 
             return function(*arguments)
 
     return jax.jit(traced, compiler_options=compiler_options(platform) or None, **options)
-
-
-def jit_here(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``jax.jit(function)``, for the platform of this process where that is one."""
-    inside = jax.jit(function)
-    platform = _only_platform()
-    if platform is None:
-        return inside
-    alone = jit_for(platform, function)
-
-    def call(*arguments: Any) -> Any:
-        try:
-            return alone(*arguments)
-        except ValueError:  # inside another transformation jax has no compiler options, and other platforms
-            return inside(*arguments)
-
-    return call
 
 
 @cache

@@ -14,5 +14,6 @@ def matrix_product(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Ar
     x = task.window(task.padded(x, task.padding), (0,) * task.rank)
     matrix = weight.reshape(task.filters, task.channels)
     if task.channels_last:
-        return lax.dot_general(x, matrix, (((task.channel_axis,), (1,)), ((), ())))
+        y = lax.dot_general(x.reshape(-1, task.channels), matrix, (((1,), (1,)), ((), ())))
+        return y.reshape(*x.shape[:-1], task.filters)
     return jnp.moveaxis(lax.dot_general(matrix, x, (((1,), (1,)), ((), ()))), 0, 1)

@@ -22,11 +22,16 @@ from jaxdnn.lowering.recipes.groups import split_groups
 from jaxdnn.lowering.recipes.phases import phases
 from jaxdnn.lowering.recipes.platforms import by_platform
 from jaxdnn.lowering.recipes.pointwise import matrix_product
-from jaxdnn.lowering.recipes.task import Convolution, Form, plain
+from jaxdnn.lowering.recipes.task import Convolution, Form, plain, with_last_filters
+from jaxdnn.lowering.recipes.winograd import OUTPUTS, winograd
 
 _MOST_TAPS = 81
 """Window positions up to which shifted products are unrolled."""
 _FEW_CHANNELS = 4
+_MANY_CHANNELS = 64
+"""Channels and filters from which on Winograd's products are worth the sums around them."""
+_MANY_TILES = 36
+"""Winograd's tiles from which on their matrices are large enough."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,30 @@ def _has_few_channels(task: Convolution) -> bool:
     )
 
 
+def _is_tiled(task: Convolution) -> bool:
+    three = task.rank == 2 and task.kernel == (3, 3) and {*task.stride, *task.dilation, *task.gaps} == {1}
+    if (
+        not three
+        or task.groups > 1
+        or not task.channels_last
+        or not all(isinstance(n, int) for n in task.size)
+    ):
+        return False
+    tiles = math.prod(-(-n // OUTPUTS) for n in task.size)
+    return min(task.channels, task.filters) >= _MANY_CHANNELS and tiles >= _MANY_TILES
+
+
 RECIPES = (
     Recipe("phases", _is_transposed, phases, nested=True),
     Recipe("shifted products", _is_depthwise, shifted_products),
     Recipe("split groups", _is_grouped, split_groups, nested=True),
     Recipe("matrix product", _is_pointwise, matrix_product),
     Recipe("space to depth", _has_few_channels, space_to_depth, nested=True),
+    Recipe("Winograd", _is_tiled, winograd),
 )
 """What a CPU does; the first recipe that applies is taken."""
 
-PLAIN = Recipe("convolution", lambda task: True, plain)
+PLAIN = Recipe("convolution", lambda task: True, with_last_filters)
 
 
 def choose(task: Convolution) -> Recipe:
@@ -105,7 +124,7 @@ def _forms(task: Convolution) -> tuple[Form, Form]:
     jax traces a function once for all its calls, so that a net's repeated blocks cost nothing more.
     """
     elsewhere = partial(plain, task)
-    return (elsewhere if choose(task) is PLAIN else jax.jit(partial(_on_cpu, task))), elsewhere
+    return jax.jit(partial(_on_cpu, task)), elsewhere
 
 
 def _on_cpu(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:

@@ -99,6 +99,16 @@ Form = Callable[..., jax.Array]
 
 def plain(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     """Compute one general convolution."""
+    return _general(task, x, weight, "OI{}")
+
+
+def with_last_filters(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
+    """Compute one general convolution, its weight in the order that XLA's CPU compiler would copy it to."""
+    weight = weight.transpose(*range(2, weight.ndim), 1, 0)
+    return _general(task, x, weight, "{}IO")
+
+
+def _general(task: Convolution, x: jax.Array, weight: jax.Array, order: str) -> jax.Array:
     axes = "DHWTUV"[: task.rank] if task.rank != 2 else "HW"
     data = f"N{axes}C" if task.channels_last else f"NC{axes}"
     return lax.conv_general_dilated(
@@ -109,5 +119,5 @@ def plain(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
         lhs_dilation=task.gaps,
         rhs_dilation=task.dilation,
         feature_group_count=task.groups,
-        dimension_numbers=(data, f"OI{axes}", data),
+        dimension_numbers=(data, order.format(axes), data),
     )

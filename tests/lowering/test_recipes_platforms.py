@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdnn.lowering.recipes import for_platform, jit_for, jit_here, platforms, row_products
+from jaxdnn.lowering.recipes import for_platform, jit_for, platforms, row_products
 
 
 @pytest.fixture
@@ -45,24 +45,6 @@ def test_a_program_is_traced_for_its_platform(matrices):
     assert first_operand(elsewhere.as_text()) == "tensor<2x5xf32>"
 
 
-def test_a_jitted_function_works_inside_transformations(matrices):
-    function = jit_here(lambda x, w: jnp.sum(row_products(x, w)))
-    want = np.sum(np.asarray(matrices[0]) @ np.asarray(matrices[1]).T)
-    x, weight = matrices
-    assert np.isclose(function(x, weight), want, rtol=1e-5)
-    assert np.isclose(jax.jit(function)(x, weight), want, rtol=1e-5)
-    np.testing.assert_allclose(jax.grad(function)(x, weight), np.tile(weight.sum(0), (2, 1)), rtol=1e-5)
-    assert jax.vmap(function, (0, None))(x[:, None], weight).shape == (2,)
-
-
-def test_an_error_of_the_function_is_raised():
-    def fails(x):
-        raise ValueError("of its own")
-
-    with pytest.raises(ValueError, match="of its own"):
-        jit_here(fails)(jnp.ones(1))
-
-
 def test_options_that_a_compiler_does_not_know_are_left_out(monkeypatch):
     monkeypatch.setattr(platforms, "_CPU_OPTIONS", {"xla_no_such_option": "1"})
     platforms.compiler_options.cache_clear()
@@ -72,10 +54,3 @@ def test_options_that_a_compiler_does_not_know_are_left_out(monkeypatch):
     finally:
         platforms.compiler_options.cache_clear()
     assert platforms.compiler_options("cuda") == {}
-
-
-def test_with_several_platforms_nothing_is_decided(monkeypatch, matrices):
-    monkeypatch.setattr(platforms, "backends", lambda: {"cpu": None, "cuda": None})
-    function = jit_here(lambda x, w: row_products(x, w))
-    assert "platform_index" in str(jax.make_jaxpr(function)(*matrices))
-    np.testing.assert_allclose(function(*matrices), matrices[0] @ matrices[1].T, rtol=1e-5)

@@ -10,9 +10,10 @@ from jaxdnn.ir import Model, Node
 from jaxdnn.layers.arithmetic import Select
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.constant import Const
+from jaxdnn.layers.families import ALONG_AXIS, ELEMENTWISE, JOINING
 from jaxdnn.layers.shape import Concat, Permute
-from jaxdnn.passes.families import ALONG_AXIS, ELEMENTWISE, JOINING, ranks
 from jaxdnn.passes.permutation import Order, compose, extended, inverse, order_of, origin
+from jaxdnn.passes.ranks import ranks
 from jaxdnn.passes.rewrite import fresh, names, output_values, readers, rebuild
 
 

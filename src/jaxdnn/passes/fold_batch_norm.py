@@ -13,7 +13,7 @@ from jaxdnn.layers.dense import Dense
 from jaxdnn.layers.filters import by_filter, filter_count
 from jaxdnn.layers.late import Late
 from jaxdnn.passes.affine import Affine, Channels, affine
-from jaxdnn.passes.families import inner, ranks
+from jaxdnn.passes.ranks import inner, ranks
 from jaxdnn.passes.rewrite import (
     fresh,
     output_values,

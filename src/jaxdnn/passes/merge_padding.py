@@ -15,7 +15,7 @@ from jaxdnn.layers.elementwise import Abs, Exp, Square
 from jaxdnn.layers.padding import Padding, ends, spatial_axes
 from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.shape import Pad
-from jaxdnn.passes.families import ranks
+from jaxdnn.passes.ranks import ranks
 from jaxdnn.passes.rewrite import output_values, readers, rebuild
 
 Amounts = dict[int, tuple[int, int]]

@@ -9,8 +9,8 @@ from jaxdnn.layers.base import Layer
 from jaxdnn.layers.shape import Flatten, Permute, Reshape
 from jaxdnn.layers.tensor import ExpandDims, Squeeze
 from jaxdnn.passes.cancel_transposes import cancel_transposes
-from jaxdnn.passes.families import ranks
 from jaxdnn.passes.permutation import Order, compose, order_of
+from jaxdnn.passes.ranks import ranks
 from jaxdnn.passes.rewrite import rebuild
 
 _MOVEMENTS = (Permute, Reshape, Flatten, Squeeze, ExpandDims)

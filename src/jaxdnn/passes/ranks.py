@@ -1,61 +1,18 @@
-"""Layers by what they do to axes, and the ranks that follow from that."""
+"""The number of axes of values, as far as it follows from the layers."""
 
 from __future__ import annotations
 
 from jaxdnn.ir import Graph, Node
-from jaxdnn.layers.activation import (
-    Clip,
-    Elu,
-    Gelu,
-    HardMish,
-    HardSigmoid,
-    HardSwish,
-    LogSoftmax,
-    Mish,
-    PiecewiseLinear,
-    PRelu,
-    Relu,
-    Selu,
-    Sigmoid,
-    Softmax,
-    Softplus,
-    Softsign,
-    Stair,
-    Swish,
-    Tanh,
-    Threshold,
-)
-from jaxdnn.layers.arithmetic import Binary, Cast, Select, Unary
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.constant import Const, Parameter
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col
 from jaxdnn.layers.dense import Dense
-from jaxdnn.layers.elementwise import Abs, Dropout, Eltwise, Exp, Identity, Log, Power, Sqrt, Square
+from jaxdnn.layers.families import ALONG_AXIS, ELEMENTWISE, JOINING
 from jaxdnn.layers.late import Late
-from jaxdnn.layers.normalization import (
-    BatchNorm,
-    Bias,
-    LocalResponseNorm,
-    MeanVarianceNorm,
-    Normalize,
-    Scale,
-)
+from jaxdnn.layers.normalization import Bias, LocalResponseNorm, MeanVarianceNorm, Normalize, Scale
 from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.shape import Concat, Crop, Pad, Permute, Reshape, Reverse, Slice
 from jaxdnn.layers.tensor import ExpandDims, Squeeze
-
-ELEMENTWISE: tuple[type[Layer], ...] = (
-    *(Relu, Clip, Elu, Selu, Gelu, Sigmoid, Tanh, Swish, Mish, HardMish, HardSigmoid, HardSwish),
-    *(Softplus, Softsign, Stair, PiecewiseLinear, Threshold),
-    *(Abs, Square, Sqrt, Power, Exp, Log, Identity, Dropout, Unary, Cast),
-)
-"""One input, every element by itself."""
-
-JOINING: tuple[type[Layer], ...] = (Binary, Eltwise, Select)
-"""Several inputs, broadcast against each other, every element by itself."""
-
-ALONG_AXIS: tuple[type[Layer], ...] = (PRelu, Softmax, LogSoftmax, BatchNorm)
-"""One input and an ``axis``; what the other axes mean does not matter."""
 
 _SAME_RANK: tuple[type[Layer], ...] = (
     *(*ELEMENTWISE, *ALONG_AXIS),
