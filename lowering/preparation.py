@@ -78,7 +78,12 @@ class Split:
         self._hosted = self._find_hosted()
 
     def prepare(self, weights: Sequence[Any]) -> list[Any]:
-        """Return from weights what the other part reads."""
+        """Compute from weights what the other part reads; pure, so that it can be jitted."""
+        values = self._run(True, dict(zip(self._weights, weights, strict=True)))
+        return [values[number] for number in self._prepared]
+
+    def prepare_now(self, weights: Sequence[Any]) -> list[Any]:
+        """Do the same with as little to compile as possible."""
         values = dict(zip(self._weights, weights, strict=True))
         if all(len(each.sharding.device_set) == 1 for each in weights):
             values |= self._on_host(weights)
@@ -217,6 +222,17 @@ def _size(variable: Any) -> int:
     return math.prod(variable.aval.shape)
 
 
+def split(function: Callable[..., Any], params: Any, data: Sequence[Any]) -> tuple[Split, Any]:
+    """Take ``function(params, *data)`` apart, as it computes on a CPU; return the structure of its results as well."""
+
+    def traced(params: Any, data: Sequence[Any]) -> Any:
+        with for_platform(CPU):
+            return function(params, *data)
+
+    jaxpr, results = jax.make_jaxpr(traced, return_shape=True)(params, data)
+    return Split(jaxpr, len(jax.tree.leaves(params))), jax.tree.structure(results)
+
+
 def jit_here(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``jax.jit(function)`` of params and data, for the platform of this process where that is one.
 
@@ -261,17 +277,10 @@ class _Compiled:
     """A function for params and data of certain shapes, and the latest params as it has prepared them."""
 
     def __init__(self, function: Callable[..., Any], params: Any, data: Any) -> None:
-        def traced(params: Any, data: Any) -> Any:
-            with for_platform(CPU):
-                return function(params, *data)
-
-        jaxpr, results = jax.make_jaxpr(traced, return_shape=True)(params, data)
-        weights = jax.tree.leaves(params)
-        split = Split(jaxpr, len(weights))
-        self._kept, self._prepare = split.kept, split.prepare
-        self._finish = jit_for(CPU, split.finish)
-        self._results = jax.tree.structure(results)
-        self._shapes = _shapes(weights)
+        parts, self._results = split(function, params, data)
+        self._kept, self._prepare = parts.kept, parts.prepare_now
+        self._finish = jit_for(CPU, parts.finish)
+        self._shapes = _shapes(jax.tree.leaves(params))
         self._latest: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
 
     def fits(self, weights: list[Any]) -> bool:

@@ -181,5 +181,7 @@ def convolve(
         groups=feature_group_count,
         channels_last=channels_last,
     )
-    y: jax.Array = by_platform(*_forms(task), x, weight, note=partial(describe, task))
+    # A CPU's images lie channels last, whatever the summary's do.
+    note = partial(describe, task.replace(channels_last=True))
+    y: jax.Array = by_platform(*_forms(task), x, weight, note=note)
     return y

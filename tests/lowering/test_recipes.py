@@ -2,17 +2,20 @@
 
 import itertools
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jax import export, lax
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxdnn.lowering.recipes import convolve, for_platform, noting
+from jaxdnn.lowering.recipes.task import Convolution
+from jaxdnn.lowering.recipes.winograd import winograd
 
 OPTIONS = {"window_strides": (1, 1), "padding": ((1, 1), (1, 1)), "rhs_dilation": (1, 1)}
 CHANNELS_FIRST = ("NCHW", "OIHW", "NCHW")
@@ -117,6 +120,61 @@ def test_values_and_gradients(case):
         assert abs(found - wanted) <= 1e-5 * np.sum(np.abs(along * out)) + 1e-5
 
 
+@given(
+    st.tuples(*(st.integers(1, n) for n in (3, 5, 13, 13, 5))),
+    st.tuples(*(st.tuples(st.integers(-1, 3), st.integers(-1, 3)) for _ in range(2))),
+    st.integers(0, 2**16),
+)
+@settings(max_examples=15)
+def test_winograd(sizes, padding, seed):
+    """As exact as the sum, though it is computed by differences; no zeros of its own padding get in."""
+    batch, channels, *spatial, filters = sizes
+    assume(
+        all(
+            n + low + high >= 3 and n + min(low, 0) + min(high, 0) > 0
+            for n, (low, high) in zip(spatial, padding, strict=True)
+        )
+    )
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((batch, *spatial, channels)).astype(np.float32)
+    weight = rng.standard_normal((filters, channels, 3, 3)).astype(np.float32)
+    once = (1, 1)
+    task = Convolution(
+        batch,
+        channels,
+        tuple(spatial),
+        filters,
+        (3, 3),
+        once,
+        padding,
+        once,
+        once,
+        groups=1,
+        channels_last=True,
+    )
+    got = jax.jit(partial(winograd, task))(x, weight)
+    options = {"window_strides": once, "padding": padding, "lhs_dilation": once, "rhs_dilation": once}
+    want = reference(np.moveaxis(x, -1, 1), weight, options | {"feature_group_count": 1})
+    np.testing.assert_allclose(np.moveaxis(got, -1, 1), want, rtol=0, atol=3e-5 * np.sqrt(channels))
+
+
+def test_winograd_rounds_little():
+    """2e-6 of the largest value, of which a plain sum has 3e-7."""
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.standard_normal((1, 128, 24, 24)), 0).astype(np.float32)
+    weight = (rng.standard_normal((64, 128, 3, 3)) / 34).astype(np.float32)
+    options = OPTIONS | {"feature_group_count": 1, "lhs_dilation": (1, 1)}
+    with for_platform("cpu"):
+        got = convolve(
+            jnp.asarray(np.moveaxis(x, 1, -1)),
+            jnp.asarray(weight),
+            dimension_numbers=("NHWC", "OIHW", "NHWC"),
+            **options,
+        )
+    want = reference(x, weight, options)
+    assert np.abs(np.moveaxis(got, -1, 1) - want).max() < 3e-6 * np.abs(want).max()
+
+
 @pytest.mark.parametrize(
     ("shape", "weight", "options", "recipe"),
     [
@@ -135,6 +193,11 @@ def test_values_and_gradients(case):
             {"lhs_dilation": (2, 2), "feature_group_count": 8},
             "phases (shifted products)",
         ),
+        ((1, 64, 24, 21), (64, 64, 3, 3), {}, "Winograd"),
+        ((1, 64, 24, 20), (64, 64, 3, 3), {}, "convolution"),
+        ((1, 63, 24, 24), (64, 63, 3, 3), {}, "convolution"),
+        ((1, 64, 50, 50), (64, 64, 3, 3), {"window_strides": (2, 1)}, "convolution"),
+        ((1, 128, 24, 24), (128, 64, 3, 3), {"feature_group_count": 2}, "split groups (Winograd)"),
         ((1, 16, 9, 9), (8, 16, 3, 3), {}, "convolution"),
         ((1, 16, 0, 9), (8, 16, 3, 3), {}, "convolution"),
     ],

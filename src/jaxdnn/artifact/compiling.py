@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from jaxdnn.artifact.archive import Data
 from jaxdnn.artifact.calling import flat_params
-from jaxdnn.artifact.executables import compiled_for, machine, machine_code
+from jaxdnn.artifact.executables import machine, machine_code, store
 from jaxdnn.artifact.files import read_artifact, write_artifact
 from jaxdnn.artifact.loading import load_artifact
-from jaxdnn.artifact.manifest import Manifest, Sizes, StoredExecutable
+from jaxdnn.artifact.manifest import Manifest, Sizes
 from jaxdnn.artifact.sizes import Batch, Request, fed_values
 from jaxdnn.artifact.stablehlo import structures, structures_of, this_device
 from jaxdnn.errors import InputError, located
@@ -63,14 +63,16 @@ def add_executables(
             inputs = structures(each, types)
             function, outputs = artifact.function_for(inputs)
             params = structures_of(flat_params(artifact.params))
-            code = machine_code(compiled_for(function, params, inputs, device), device)
+            code = machine_code(function, params, inputs, device)
             for old in [old for old in kept if (old.machine, old.inputs) == (here, each)]:
                 kept.remove(old)
-                del written[old.member]
-            names = (f"executables/{number}.bin" for number in range(len(kept) + 1))
-            member = next(name for name in names if name not in written)
-            written[member] = code
-            kept.append(StoredExecutable(member=member, machine=here, inputs=each, outputs=outputs))
+                for member in old.members:
+                    del written[member]
+            names = (f"executables/{number}" for number in range(len(kept) + 1))
+            name = next(name for name in names if f"{name}.bin" not in written)
+            stored, code_members = store(name, code, machine=here, inputs=each, outputs=outputs)
+            kept.append(stored)
+            written |= code_members
     added = (batch,) if isinstance(batch, int) else request.batches
     batches = tuple(sorted({*manifest.batches, *added})) if manifest.batches else ()
     return write_artifact(path, replace(manifest, batches=batches, executables=tuple(kept)), written)

@@ -14,6 +14,8 @@ import os
 import platform
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from jaxdnn.artifact.calling import Arrays, Results
 from jaxdnn.artifact.manifest import StoredExecutable
 from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.errors import FileError, InputError
-from jaxdnn.lowering.recipes import jit_for
+from jaxdnn.lowering.preparation import split
+from jaxdnn.lowering.recipes import CPU, jit_for
 
 _INSTRUCTIONS = Path("/proc/cpuinfo")
 
@@ -69,27 +72,73 @@ def differences(stored: Mapping[str, str], here: Mapping[str, str]) -> str:
     return ", ".join(found)
 
 
-def compiled_for(
-    function: Callable[[Arrays, Arrays], Results], params: Structures, inputs: Structures, device: jax.Device
-) -> Any:
-    """Compile a function of params and inputs for a device; every argument stays one, whether it is used or not.
+def compiled_for(device: jax.Device, function: Callable[..., Any], *structures: Any) -> Any:
+    """Compile a function of arrays of these structures for a device; all stay arguments, whether used or not.
 
     Raises:
         InputError: it cannot be compiled.
     """
     try:
         with jax.default_device(device):
-            return jit_for(device.platform, function, keep_unused=True).lower(params, inputs).compile()
+            return jit_for(device.platform, function, keep_unused=True).lower(*structures).compile()
     except Exception as error:  # XLA names no family of errors for what it cannot compile
         raise InputError(f"this cannot be compiled for {device.platform}: {first_line(error)}") from error
 
 
-def machine_code(compiled: Any, device: jax.Device) -> bytes:
-    """Return what XLA compiled for a device.
+@dataclass(frozen=True)
+class MachineCode:
+    """A function of params and inputs as machine code.
+
+    Attributes:
+        run: computes results from what is prepared, the params that are kept, and the inputs.
+        preparation: prepares params; None if there is nothing to prepare.
+        kept: the numbers of the params that ``run`` reads as they are; None if it reads all.
+    """
+
+    run: bytes
+    preparation: bytes | None
+    kept: tuple[int, ...] | None
+
+
+def machine_code(
+    function: Callable[[Arrays, Arrays], Results], params: Structures, inputs: Structures, device: jax.Device
+) -> MachineCode:
+    """Compile a function of params and inputs for a device; for a CPU in two parts, as a net's call does.
 
     Raises:
-        InputError: the platform has no form for it.
+        InputError: it cannot be compiled, or the platform has no form for it.
     """
+    if device.platform != CPU:
+        return MachineCode(_bare(compiled_for(device, function, params, inputs), device), None, None)
+    try:
+        parts, _ = split(function, params, (inputs,))
+    except Exception as error:  # as for compiled_for
+        raise InputError(f"this cannot be compiled for {device.platform}: {first_line(error)}") from error
+    weights = jax.tree.leaves(params)
+    prepared = jax.eval_shape(parts.prepare, weights)
+    kept = [weights[number] for number in parts.kept]
+    run = compiled_for(device, parts.finish, prepared, kept, jax.tree.leaves(inputs))
+    preparation = _bare(compiled_for(device, parts.prepare, weights), device) if prepared else None
+    return MachineCode(_bare(run, device), preparation, parts.kept)
+
+
+def store(name: str, code: MachineCode, **about: Any) -> tuple[StoredExecutable, dict[str, bytes]]:
+    """Return what a manifest says of machine code, and its members, which begin with a name.
+
+    Args:
+        name: of the members.
+        code: the machine code.
+        about: the other attributes of :class:`~jaxdnn.artifact.manifest.StoredExecutable`.
+    """
+    members = {f"{name}.bin": code.run}
+    preparation = None
+    if code.preparation is not None:
+        preparation = f"{name}_preparation.bin"
+        members[preparation] = code.preparation
+    return StoredExecutable(member=f"{name}.bin", preparation=preparation, kept=code.kept, **about), members
+
+
+def _bare(compiled: Any, device: jax.Device) -> bytes:
     try:
         return bytes(device.client.serialize_executable(compiled.runtime_executable()))
     except Exception as error:  # platforms differ in the errors of what they cannot do
@@ -97,25 +146,39 @@ def machine_code(compiled: Any, device: jax.Device) -> bytes:
 
 
 def load_executable(
-    stored: StoredExecutable, data: memoryview, device: jax.Device
+    stored: StoredExecutable, members: Mapping[str, memoryview], device: jax.Device
 ) -> Callable[[Arrays, Arrays], Results]:
     """Return the function that machine code computes; it is given arrays on the device.
 
     Raises:
         FileError: XLA cannot read it.
     """
-    try:
-        executable: Any = device.client.deserialize_executable(bytes(data), (device,))
-    except Exception as error:  # what reads it leaves open which errors it raises
-        raise FileError(f"{stored.member!r} cannot be loaded: {first_line(error)}") from error
+    run = _load(stored.member, members, device)
+    preparation = None if stored.preparation is None else _load(stored.preparation, members, device)
     outputs = sorted(stored.outputs)
     counts = sorted(name for name, axis in stored.outputs.items() if axis is not None)
+    latest: tuple[list[Any], list[Any]] = ([], [])
 
     def call(params: Arrays, inputs: Arrays) -> Results:
-        arguments = [params[name] for name in sorted(params)] + [inputs[name] for name in sorted(inputs)]
-        results = executable.execute(arguments)
+        nonlocal latest
+        weights = [params[name] for name in sorted(params)]
+        known, arguments = latest
+        if max(stored.kept or (), default=-1) >= len(weights):
+            raise FileError(f"{stored.member!r} reads more than the {len(weights)} params that there are")
+        if len(known) != len(weights) or not all(map(is_, known, weights)):
+            kept = weights if stored.kept is None else [weights[number] for number in stored.kept]
+            arguments = [*(preparation.execute(weights) if preparation else ()), *kept]
+            latest = weights, arguments
+        results = run.execute([*arguments, *(inputs[name] for name in sorted(inputs))])
         return dict(zip(outputs, results, strict=False)), dict(
             zip(counts, results[len(outputs) :], strict=True)
         )
 
     return call
+
+
+def _load(member: str, members: Mapping[str, memoryview], device: jax.Device) -> Any:
+    try:
+        return device.client.deserialize_executable(bytes(members[member]), (device,))
+    except Exception as error:  # what reads it leaves open which errors it raises
+        raise FileError(f"{member!r} cannot be loaded: {first_line(error)}") from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdnn.artifact.calling import flat_params, padded_axes, plain_function
 from jaxdnn.artifact.documents import write_json
-from jaxdnn.artifact.executables import compiled_for, machine, machine_code
+from jaxdnn.artifact.executables import machine, machine_code, store
 from jaxdnn.artifact.files import CONSTANTS, GRAPH, PARAMS, write_artifact
 from jaxdnn.artifact.filling import can_be_filled
 from jaxdnn.artifact.graphs import write_graph
@@ -185,14 +185,13 @@ class _Export:
         try:
             for shapes in self.request.executables():
                 inputs = structures(shapes, types)
-                member = f"executables/{len(self.executables)}.bin"
                 axes = padded_axes(self.net.program, self.outputs, self.params, inputs)
                 function = plain_function(self.net.program, self.outputs)
-                compiled = compiled_for(function, self.params, inputs, device)
-                self.members[member] = machine_code(compiled, device)
-                self.executables.append(
-                    StoredExecutable(member=member, machine=machine(device), inputs=shapes, outputs=axes)
-                )
+                code = machine_code(function, self.params, inputs, device)
+                name = f"executables/{len(self.executables)}"
+                stored, members = store(name, code, machine=machine(device), inputs=shapes, outputs=axes)
+                self.executables.append(stored)
+                self.members |= members
         except InputError as error:
             self.notes.append(error.message)
 

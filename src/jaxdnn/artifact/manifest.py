@@ -98,15 +98,25 @@ class StoredExecutable:
 
     Attributes:
         member: of the archive.
+        preparation: the member that prepares the params, if one does.
+        kept: the numbers of the params, in the order of their names, that it reads beside what is prepared; None if it
+            reads all.
         machine: what it runs on, see :func:`~jaxdnn.artifact.executables.machine`.
         inputs: the shape of each input that it is fed.
         outputs: as for a :class:`StoredProgram`.
     """
 
     member: str
+    preparation: str | None = None
+    kept: tuple[int, ...] | None = None
     machine: Mapping[str, str]
     inputs: Mapping[str, tuple[int, ...]]
     outputs: Mapping[str, int | None]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All of its members."""
+        return (self.member,) if self.preparation is None else (self.member, self.preparation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +235,8 @@ def read_manifest(data: memoryview) -> Manifest:
         hashes=record.read("hashes", mapped(text)),
     )
     record.done()
-    members = [each.member for each in manifest.programs] + [each.member for each in manifest.executables]
+    members = [each.member for each in manifest.programs]
+    members += [member for each in manifest.executables for member in each.members]
     for name in members:
         if name not in manifest.hashes:
             raise ParseError(f"the manifest names {name!r}, but not its hash")
@@ -281,6 +292,8 @@ def _executable(value: object, what: str) -> StoredExecutable:
     record = Record(value, what)
     executable = StoredExecutable(
         member=record.read("member", text),
+        preparation=record.read("preparation", nullable(text)),
+        kept=record.read("kept", nullable(listed(size))),
         machine=record.read("machine", mapped(text)),
         inputs=record.read("inputs", mapped(listed(size))),
         outputs=record.read("outputs", mapped(nullable(size))),

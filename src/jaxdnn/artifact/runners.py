@@ -87,8 +87,7 @@ class Runners:
                 notes.append(f"{stored.member!r} {against}")
                 continue
             try:
-                code = self._members[stored.member]
-                found.append((stored, load_executable(stored, code, self._device)))
+                found.append((stored, load_executable(stored, self._members, self._device)))
             except FileError as error:
                 notes.append(error.message)
         return found, notes
@@ -147,7 +146,7 @@ class Runners:
         self, program: StoredProgram, function: Function, params: Arrays, inputs: Arrays
     ) -> Runner | None:
         try:
-            compiled = compiled_for(function, structures_of(params), structures_of(inputs), self._device)
+            compiled = compiled_for(self._device, function, structures_of(params), structures_of(inputs))
         except InputError as error:
             self._failures.append(f"{program.member!r}: {error.message}")
             return None

@@ -95,7 +95,10 @@ def _rows(manifest: Manifest, members: Members) -> Iterator[tuple[str, str, str,
     for executable in manifest.executables:
         kind = executable.machine.get("device", "unknown")
         holds[executable.member] = f"{_inputs(executable.inputs, types)}, machine code for {kind}"
-        here[executable.member] = obstacle(executable, device) or "usable with trust"
+        if executable.preparation is not None:
+            holds[executable.preparation] = f"the weights in the order that {executable.member} reads"
+        for member in executable.members:
+            here[member] = obstacle(executable, device) or "usable with trust"
     for name, data in members.items():
         yield name, quantity(len(data), "B"), holds.get(name, ""), here.get(name, "usable")
 
