@@ -26,8 +26,8 @@ from jaxdnn.artifact.calling import Arrays, Results
 from jaxdnn.artifact.manifest import StoredExecutable
 from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.errors import FileError, InputError
-from jaxdnn.lowering.preparation import split
 from jaxdnn.lowering.recipes import CPU, jit_for
+from jaxdnn.lowering.split import split
 
 _INSTRUCTIONS = Path("/proc/cpuinfo")
 
