@@ -54,9 +54,10 @@ class _Prepared:
 
     def _shared_for(self, weights: list[Any]) -> dict[Any, Any]:
         """Return what has been prepared of these weights, for data of any shapes; what was of others is dropped."""
-        if not _are(self._shared[0], weights):
-            self._shared = weights, {}
-        return self._shared[1]
+        shared = self._shared  # read once: another thread may call with other weights
+        if not _are(shared[0], weights):
+            self._shared = shared = weights, {}
+        return shared[1]
 
 
 class _Compiled:
