@@ -168,7 +168,8 @@ def _key(
         return None
     digests = tuple(blake2b(constant.tobytes()).digest() for constant in constants)
     specs = tuple((leaf.shape, leaf.dtype, isinstance(leaf, np.ndarray)) for leaf in leaves), digests
-    key = type(node.layer), node.layer, len(node.outputs), program.compute_type(node), structure, specs
+    computed = program.compute_type(node), program.policy.of(node.name).exact
+    key = type(node.layer), node.layer, len(node.outputs), computed, structure, specs
     try:
         hash(key)
     except TypeError:  # a layer whose attributes are arrays or graphs

@@ -17,6 +17,8 @@ types = st.sampled_from(["float16", "bfloat16", "float32", "float64"])
         ("mixed_float16", Policy("float32", "float16", "float32")),
         ("compute=float16", Policy("float32", "float16", "float32")),
         ("params=float16,output=bfloat16", Policy("float16", "float32", "bfloat16")),
+        ("float32 exact", Policy(exact=True)),
+        ("mixed_float16  exact", Policy("float32", "float16", "float32", exact=True)),
     ],
 )
 def test_parse(text, policy):
@@ -24,15 +26,26 @@ def test_parse(text, policy):
     assert Policy.parse(policy) is policy
 
 
-@given(types, types, types)
-def test_text_and_back(params, compute, output):
-    policy = Policy(params, compute, output)
+@given(types, types, types, st.booleans())
+def test_text_and_back(params, compute, output, exact):
+    policy = Policy(params, compute, output, exact=exact)
     assert Policy.parse(str(policy)) == policy
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "half", "mixed_", "mixed_int8", "float32,", "params", "weights=float16", "params=int8", "params="],
+    [
+        "",
+        "half",
+        "mixed_",
+        "mixed_int8",
+        "float32,",
+        "params",
+        "weights=float16",
+        "params=int8",
+        "params=",
+        "exact",
+    ],
 )
 def test_nonsense(text):
     with pytest.raises(InputError, match="float16"):

@@ -11,13 +11,14 @@ from jaxdnn.lowering.recipes.platforms import (
     only_platform,
 )
 from jaxdnn.lowering.recipes.rows import row_products
-from jaxdnn.lowering.recipes.table import convolve
+from jaxdnn.lowering.recipes.table import convolve, exactly
 
 __all__ = [
     "CPU",
     "Note",
     "by_platform",
     "convolve",
+    "exactly",
     "for_platform",
     "jit_for",
     "noting",

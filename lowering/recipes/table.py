@@ -8,7 +8,9 @@ Zeros that they add to a window or a group are multiplied too: an infinite input
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -43,12 +45,14 @@ class Recipe:
         applies: whether it computes a convolution, and is faster than those behind it in :data:`RECIPES`.
         form: computes it; ``form(task, x, weight)``, with ``inner=`` if it is made of other convolutions.
         nested: whether it is made of other convolutions.
+        exact: whether it rounds no more than sums of products do.
     """
 
     name: str
     applies: Callable[[Convolution], bool]
     form: Form
     nested: bool = False
+    exact: bool = True
 
 
 def _is_transposed(task: Convolution) -> bool:
@@ -96,54 +100,70 @@ RECIPES = (
     Recipe("split groups", _is_grouped, split_groups, nested=True),
     Recipe("matrix product", _is_pointwise, matrix_product),
     Recipe("space to depth", _has_few_channels, space_to_depth, nested=True),
-    Recipe("Winograd", _is_tiled, winograd),
+    Recipe("Winograd", _is_tiled, winograd, exact=False),
 )
 """What a CPU does; the first recipe that applies is taken."""
 
 PLAIN = Recipe("convolution", lambda task: True, with_last_filters)
 
 
-def choose(task: Convolution) -> Recipe:
+_exact: ContextVar[bool] = ContextVar("exact", default=False)
+
+
+@contextmanager
+def exactly(exact: bool) -> Iterator[None]:
+    """Take no recipe that rounds more than sums of products do."""
+    token = _exact.set(exact)
+    try:
+        yield
+    finally:
+        _exact.reset(token)
+
+
+def choose(task: Convolution, exact: bool) -> Recipe:
     """Return the recipe of a convolution on a CPU."""
     empty = any(isinstance(n, int) and n == 0 for n in (task.channels, task.filters, *task.spatial))
     if task.rank == 0 or empty:
         return PLAIN
-    return next((recipe for recipe in RECIPES if recipe.applies(task)), PLAIN)
+    recipes = (recipe for recipe in RECIPES if recipe.exact or not exact)
+    return next((recipe for recipe in recipes if recipe.applies(task)), PLAIN)
 
 
-def compute(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
+def compute(exact: bool, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     """Compute a convolution as a CPU does."""
-    recipe = choose(task)
-    return recipe.form(task, x, weight, inner=compute) if recipe.nested else recipe.form(task, x, weight)
+    recipe = choose(task, exact)
+    if recipe.nested:
+        return recipe.form(task, x, weight, inner=partial(compute, exact))
+    return recipe.form(task, x, weight)
 
 
 @lru_cache(maxsize=4096)
-def _forms(task: Convolution) -> tuple[Form, Form]:
+def _forms(task: Convolution, exact: bool) -> tuple[Form, Form]:
     """Return what computes a convolution on a CPU and elsewhere: the same functions for the same convolution.
 
     jax traces a function once for all its calls, so that a net's repeated blocks cost nothing more.
     """
     elsewhere = partial(plain, task)
-    return jax.jit(partial(_on_cpu, task)), elsewhere
+    return jax.jit(partial(_on_cpu, exact, task)), elsewhere
 
 
-def _on_cpu(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
+def _on_cpu(exact: bool, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     """Sum half types in float32."""
     if not is_half(x):
-        return compute(task, x, weight)
-    return compute(task, x.astype(jnp.float32), weight.astype(jnp.float32)).astype(x.dtype)
+        return compute(exact, task, x, weight)
+    return compute(exact, task, x.astype(jnp.float32), weight.astype(jnp.float32)).astype(x.dtype)
 
 
 @lru_cache(maxsize=4096)
-def describe(task: Convolution) -> str:
+def describe(task: Convolution, exact: bool) -> str:
     """Return in words how a CPU computes a convolution."""
-    recipe = choose(task)
+    recipe = choose(task, exact)
     if not recipe.nested:
         return recipe.name
     parts: dict[str, None] = {}
 
     def inner(part: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
-        parts[describe(part)] = None
+        parts[describe(part, exact)] = None
         return plain(part, x, weight)
 
     shapes = (
@@ -182,6 +202,7 @@ def convolve(
         channels_last=channels_last,
     )
     # A CPU's images lie channels last, whatever the summary's do.
-    note = partial(describe, task.replace(channels_last=True))
-    y: jax.Array = by_platform(*_forms(task), x, weight, note=note)
+    exact = _exact.get()
+    note = partial(describe, task.replace(channels_last=True), exact)
+    y: jax.Array = by_platform(*_forms(task, exact), x, weight, note=note)
     return y

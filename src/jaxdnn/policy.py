@@ -10,6 +10,7 @@ from jaxdnn.errors import InputError
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _DEFAULT = "default"
+_EXACT = "exact"
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class Policy:
         layers: other policies for some layers, as pairs of a pattern and a policy. A pattern is a layer's name,
             in which ``*``, ``?`` and ``[…]`` stand for letters as in file names. Of the patterns that match a
             layer the last one counts. What they say of outputs means nothing.
+        exact: whether layers are never computed in a form that rounds more than their formula does, see
+            :mod:`~jaxdnn.lowering.recipes`.
     """
 
     params: str = "float32"
     compute: str = "float32"
     output: str = "float32"
     layers: tuple[tuple[str, Policy], ...] = ()
+    exact: bool = False
 
     def __post_init__(self) -> None:
         for name in (self.params, self.compute, self.output):
@@ -49,8 +53,9 @@ class Policy:
         Args:
             policy: ``"float32"`` (all three types), ``"mixed_float16"`` (float32 params and outputs, float16
                 computation) or ``"params=float16,compute=float32,output=float32"`` (what is left out is
-                float32). Layers are named behind semicolons, ``"mixed_float16; conv1*: float32"``, or in a
-                dict, ``{"default": "mixed_float16", "conv1*": "float32"}``.
+                float32); with `` exact`` behind it or not. Layers are named behind semicolons,
+                ``"mixed_float16; conv1*: float32"``, or in a dict,
+                ``{"default": "mixed_float16", "conv1*": "float32"}``.
 
         Raises:
             InputError: it is none of these.
@@ -76,6 +81,9 @@ class Policy:
 
     @classmethod
     def _parse_one(cls, policy: str) -> Policy:
+        text, space, last = policy.rpartition(" ")
+        if space and last == _EXACT:
+            return replace(cls._parse_one(text.strip()), exact=True)
         if policy in _FLOATS:
             return cls(policy, policy, policy)
         if policy.startswith("mixed_") and policy.removeprefix("mixed_") in _FLOATS:
@@ -87,7 +95,7 @@ class Policy:
             return cls(params, compute, output)
         raise InputError(
             f"policy {policy!r} is not a type ({', '.join(_FLOATS)}), mixed_<type>, "
-            "or params=<type>,compute=<type>,output=<type>"
+            "or params=<type>,compute=<type>,output=<type>, each with or without ' exact'"
         )
 
     def of(self, layer: str) -> Policy:
@@ -107,6 +115,10 @@ class Policy:
 
     @property
     def _text(self) -> str:
+        return f"{self._types} {_EXACT}" if self.exact else self._types
+
+    @property
+    def _types(self) -> str:
         if self.params == self.compute == self.output:
             return self.compute
         if self.params == self.output == "float32":

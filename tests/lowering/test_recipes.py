@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from jax import export, lax
 from jax.sharding import Mesh, PartitionSpec
 
+from jaxdnn.layers.convolution import Conv
 from jaxdnn.lowering.recipes import convolve, for_platform, noting
 from jaxdnn.lowering.recipes.task import Convolution
 from jaxdnn.lowering.recipes.winograd import winograd
+from support.layer import net_of
 
 OPTIONS = {"window_strides": (1, 1), "padding": ((1, 1), (1, 1)), "rhs_dilation": (1, 1)}
 CHANNELS_FIRST = ("NCHW", "OIHW", "NCHW")
@@ -173,6 +175,18 @@ def test_winograd_rounds_little():
         )
     want = reference(x, weight, options)
     assert np.abs(np.moveaxis(got, -1, 1) - want).max() < 3e-6 * np.abs(want).max()
+
+
+def test_exact_policies_leave_winograd_out():
+    rng = np.random.default_rng(0)
+    x = rng.random((1, 64, 24, 24), np.float32)
+    weight = (rng.standard_normal((64, 64, 3, 3)) / 24).astype(np.float32)
+    net = net_of(Conv(filters=64, kernel=3, padding=1, bias=False), x, weight=weight)
+    exact = net.replace(policy="float32 exact")
+    assert "Winograd" in str(net.summary(recipes=True))
+    assert "Winograd" not in str(exact.summary(recipes=True))
+    got, want = (np.asarray(each(x)["y0"]) for each in (net, exact))
+    assert 0 < np.abs(got - want).max() < 1e-5 * np.abs(want).max()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxdnn.artifact.documents import (
     Record,
+    flag,
     listed,
     mapped,
     nullable,
@@ -197,6 +198,7 @@ def _written_policy(policy: Policy) -> dict[str, Any]:
         "params": policy.params,
         "compute": policy.compute,
         "output": policy.output,
+        "exact": policy.exact,
         "layers": [{"pattern": pattern, "policy": _written_policy(each)} for pattern, each in policy.layers],
     }
 
@@ -263,7 +265,8 @@ def _spec(value: object, what: str) -> Spec:
 def _policy(value: object, what: str) -> Policy:
     record = Record(value, what)
     params, compute, output = (record.read(name, text) for name in ("params", "compute", "output"))
-    policy = Policy(params, compute, output, record.read("layers", listed(_layer_policy)))
+    exact = record.read("exact", flag)
+    policy = Policy(params, compute, output, record.read("layers", listed(_layer_policy)), exact)
     record.done()
     return policy
 
