@@ -90,7 +90,7 @@ class Split:
             shared: what splits for other shapes have prepared of the same weights; filled up.
         """
         values = dict(zip(self._weights, weights, strict=True))
-        if all(len(each.sharding.device_set) == 1 for each in weights):
+        if all(isinstance(w, jax.Array) and len(w.sharding.device_set) == 1 for w in weights):
             values |= self._on_host(weights, shared)
         missing = [number for number in self._prepared if number not in values]
         values.update(zip(missing, self._compute(missing, values), strict=True))

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     ),
     "artifact": (
         *(
+            "cache",
             "detection",
             "errors",
             "layers",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -106,6 +108,23 @@ def cache(directory: str | os.PathLike[str]) -> Cache:
     if _open:
         _open[0].close()
     return Cache(path)
+
+
+@contextmanager
+def uncached() -> Iterator[None]:
+    """Compile whatever jax's cache holds: what comes out of it cannot be written into another file.
+
+    jaxlib's CPU client serializes an executable that it has read without the functions in it.
+    """
+    name = "jax_enable_compilation_cache"
+    before = {name: getattr(jax.config, name)}
+    with _lock:
+        _configure({name: False})
+    try:
+        yield
+    finally:
+        with _lock:
+            _configure(before)
 
 
 def _configure(settings: dict[str, Any]) -> None:

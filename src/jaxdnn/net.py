@@ -60,7 +60,7 @@ class Net:
     def params(self) -> dict[str, dict[str, Any]]:
         """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``."""
         leaves, structure = jax.tree.flatten({owner: dict(slots) for owner, slots in self.stored.items()})
-        if any(isinstance(leaf, np.ndarray) for leaf in leaves):
+        if any(isinstance(leaf, np.ndarray | np.generic) for leaf in leaves):
             # While jax traces, the arrays would be tracers of that trace, and this property outlives it.
             with jax.ensure_compile_time_eval():
                 leaves = jax.device_put(leaves)

@@ -223,3 +223,16 @@ def test_the_manifest_is_plain_json(path):
     assert manifest["format"] == "jaxdnn artifact"
     assert manifest["versions"]["jax"] == jax.__version__
     assert manifest["programs"][0]["inputs"] == {"data": ["b", 3, 6, 8]}
+
+
+def test_machine_code_does_not_come_from_a_cache(tmp_path, net):
+    """What jax reads from its cache cannot be written again: functions would be missing."""
+    path = tmp_path / "a.jaxdnn"
+    want = net(pictures())
+    with jaxdnn.cache(tmp_path / "cache"):
+        for _ in range(2):
+            net.export(path, batch=2)
+            jax.clear_caches()
+    artifact = jaxdnn.load_artifact(path, trust=True)
+    assert artifact.origin == "executable"
+    assert_same(artifact(pictures()), want)

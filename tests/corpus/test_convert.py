@@ -70,7 +70,7 @@ def test_trained_networks(networks, name, tmp_path):
         assert_same(run(model, {data: pictures}), net({data: pictures}))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(CAFFE))
 def test_caffe(name):
     entry, folder = CAFFE[name], MODELS / "caffe-zoo"
@@ -89,7 +89,7 @@ def without_labels(net, feeds):
     return required if net.program.default_outputs(required) else feeds
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", GRAPHS)
 def test_tensorflow(name):
     entry, folder = GRAPHS[name], MODELS / "tensorflow"

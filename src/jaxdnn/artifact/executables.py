@@ -25,6 +25,7 @@ from jaxlib.version import __version__ as jaxlib_version
 from jaxdnn.artifact.calling import Arrays, Results
 from jaxdnn.artifact.manifest import StoredExecutable
 from jaxdnn.artifact.stablehlo import Structures, first_line
+from jaxdnn.cache import uncached
 from jaxdnn.errors import FileError, InputError
 from jaxdnn.lowering.recipes import CPU, jit_for
 from jaxdnn.lowering.split import split
@@ -108,8 +109,15 @@ def machine_code(
     Raises:
         InputError: it cannot be compiled, or the platform has no form for it.
     """
-    if device.platform != CPU:
-        return MachineCode(_bare(compiled_for(device, function, params, inputs), device), None, None)
+    with uncached():
+        if device.platform != CPU:
+            return MachineCode(_bare(compiled_for(device, function, params, inputs), device), None, None)
+        return _in_parts(function, params, inputs, device)
+
+
+def _in_parts(
+    function: Callable[[Arrays, Arrays], Results], params: Structures, inputs: Structures, device: jax.Device
+) -> MachineCode:
     try:
         parts, _ = split(function, params, (inputs,))
     except Exception as error:  # as for compiled_for
