@@ -77,7 +77,7 @@ def measure(folder: Path, model: Path, weights: Path | None) -> dict[str, dict[s
         weights = folder / "net.caffemodel"
         caffe.save_weights(net, weights)
     (spec,) = (net.inputs[name] for name in net.graph.required_inputs)
-    x = np.random.default_rng(0).random(spec.shape, "float32")
+    x = np.random.default_rng(0).random((1, *spec.shape[1:]), "float32")
     files = {name: folder / name for name in ("net.onnx", "net.jaxdnn", "cache", "x.npy")}
     np.save(files["x.npy"], x)
     net.to_onnx(files["net.onnx"])
