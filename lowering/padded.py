@@ -62,7 +62,12 @@ class Padded:
 
     def trim(self) -> jax.Array:
         """Return the valid part. Waits for the device: the count must be known."""
-        return self.values[(slice(None),) * self.axis + (slice(int(self.count)),)]
+        valid = (slice(None),) * self.axis + (slice(int(self.count)),)
+        if {device.platform for device in self.values.devices()} != {"cpu"}:
+            return self.values[valid]
+        # jax would compile a program for each count.
+        part = np.asarray(self.values)[valid]
+        return jax.device_put(part, self.values.sharding if self.values.committed else None)
 
     def like(self, values: Any) -> Padded:
         """Return other values with the same count and axis."""

@@ -81,6 +81,7 @@ class Program(ComparedByContent):
         self._check_policy()
         self.parts: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {}
         self._compiled: dict[tuple[Any, ...], Callable[..., dict[str, Any]]] = {}
+        self._default_outputs: dict[frozenset[str], tuple[str, ...]] = {}
         self._lock = threading.Lock()
         unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
         if unknown:
@@ -208,7 +209,10 @@ class Program(ComparedByContent):
 
     def default_outputs(self, fed: Iterable[str]) -> tuple[str, ...]:
         """See :meth:`Graph.default_outputs`."""
-        return self.graph.default_outputs(fed)
+        key = frozenset(fed)
+        if key not in self._default_outputs:
+            self._default_outputs[key] = self.graph.default_outputs(key)
+        return self._default_outputs[key]
 
     def evaluate(
         self,

@@ -9,7 +9,8 @@ The file is a zip archive whose members are stored as they are:
                            ``({output: array}, {output: count})``; an output with a count is valid up to there
 ``graph.json``             the graph, for programs that ``jax.export`` cannot hold and for a later jax
 ``constants.safetensors``  the arrays in the graph
-``executables/N.bin``      machine code that XLA compiled, for one kind of machine each
+``executables/N.bin``      machine code that XLA compiled, for one kind of machine each; on a CPU beside
+                           ``N_preparation.bin``, which puts the parameters into the order that it reads
 =========================  =======================================================================================
 
 Parameters, graph and constants are data, read by readers that check every field. Executables are code, and XLA's
