@@ -66,8 +66,9 @@ class Padded:
         if {device.platform for device in self.values.devices()} != {"cpu"}:
             return self.values[valid]
         # jax would compile a program for each count.
-        part = np.asarray(self.values)[valid]
-        return jax.device_put(part, self.values.sharding if self.values.committed else None)
+        array: np.ndarray = np.asarray(self.values)[valid]
+        part: jax.Array = jax.device_put(array, self.values.sharding if self.values.committed else None)
+        return part
 
     def like(self, values: Any) -> Padded:
         """Return other values with the same count and axis."""
