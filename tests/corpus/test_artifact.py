@@ -24,6 +24,10 @@ CAFFE = json.loads((MODELS / "caffe-zoo/manifest.json").read_text())["nets"] if 
 GRAPHS = json.loads((MODELS / "tensorflow/manifest.json").read_text())["graphs"] if MODELS else {}
 TRAINED = json.loads((MODELS / "manifest.json").read_text()) if MODELS else {}
 
+OTHER_ORDER = 3e-6
+"""How far a stored program may be from the net's call, relative to the largest value: XLA gets it with the graph's own
+order of axes and sums in another order than a CPU's recipes do."""
+
 
 def load(*paths: Path, **options) -> jaxdnn.Net:
     with warnings.catch_warnings():
@@ -44,7 +48,7 @@ def check(net: jaxdnn.Net, feeds, folder: Path, *, executables: bool = False) ->
     origin = artifact.origin_of(feeds)
     if executables:
         assert origin == "executable", artifact.notes
-    assert_same(artifact(feeds), want, 1e-6 if origin == "StableHLO" else 0.0)
+    assert_same(artifact(feeds), want, OTHER_ORDER if origin == "StableHLO" else 0.0)
     assert_same(jaxdnn.load_artifact(path)(feeds), want, 0.0)
 
 
@@ -118,7 +122,7 @@ def test_one_program_for_any_batch_height_and_width(name, tmp_path):
     for size in ((1, 160, 192), (2, 256, 224)):
         feeds = np.random.default_rng(0).uniform(0, 1, (size[0], spec.shape[1], *size[1:])).astype(np.float32)
         assert artifact.origin_of(feeds) == "StableHLO", artifact.notes
-        assert_same(artifact(feeds), net(feeds), 1e-6)
+        assert_same(artifact(feeds), net(feeds), OTHER_ORDER)
 
 
 def test_any_batch_of_a_detector(tmp_path):
@@ -130,7 +134,7 @@ def test_any_batch_of_a_detector(tmp_path):
         feeds = np.concatenate([arrays["input"], np.zeros_like(arrays["input"]), arrays["input"]])
     artifact = jaxdnn.load_artifact(tmp_path / "net.jaxdnn", trust=True)
     assert artifact.origin_of(feeds) == "StableHLO", artifact.notes
-    assert_same(artifact(feeds), net(feeds), 1e-6)
+    assert_same(artifact(feeds), net(feeds), OTHER_ORDER)
 
 
 def test_sizes_that_priors_are_computed_from(tmp_path):

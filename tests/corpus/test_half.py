@@ -16,7 +16,7 @@ from support.trained import Network, trained
 MODELS = shared_folder()
 TRAINED = trained(MODELS) if MODELS else {}
 THRESHOLD = 0.3
-SCORES = {"mixed_float16": 0.03, "mixed_bfloat16": 0.2}
+SCORES = {"mixed_float16": 0.03, "mixed_bfloat16": 0.3}
 """The largest difference of a score."""
 OVERLAPS = {"mixed_float16": 0.98, "mixed_bfloat16": 0.85}
 """The smallest intersection over union of an object's two boxes."""
