@@ -14,6 +14,7 @@ from support.shared import shared_folder
 
 MODELS = shared_folder()
 PROTOTXTS = sorted(MODELS.glob("nets/caffe/*.prototxt")) if MODELS else []
+LARGE = ("MobileNetSSD_deploy", "bvlc_googlenet_train_val")
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,7 +47,11 @@ def feeds_of(net: jaxdnn.Net) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("path", PROTOTXTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.long] * (path.stem in LARGE)) for path in PROTOTXTS],
+    ids=lambda path: path.stem,
+)
 def test_layer_by_layer(path: Path, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jaxdnn.JaxdnnWarning)

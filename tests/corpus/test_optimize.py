@@ -70,7 +70,7 @@ def compare(name, got, want) -> None:
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * scale, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, entry in CAFFE.items() if entry["family"] in FAMILIES])
 def test_caffe(name):
     entry = CAFFE[name]
@@ -99,7 +99,7 @@ def test_tensorflow(name, least):
     removed_by_passes(net, feeds)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", [name for name, entry in TRAINED.items() if name.startswith("caffe/") and "ref" in entry]
 )

@@ -54,7 +54,7 @@ def test_the_newest_operators(case):
 OLD = [case for index, case in enumerate(CASES) if case.feature not in REFUSED and index % 3 == 0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", OLD, ids=lambda case: case.feature)
 def test_the_oldest_operators(case):
     """Some layers need newer ones, and say so."""
