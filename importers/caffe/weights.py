@@ -149,7 +149,7 @@ class _Reader:
         else:
             bytes_ = np.frombuffer(self._buffer, np.uint8, field.end - field.start, field.start)
             strided = np.lib.stride_tricks.as_strided(bytes_, (field.value, item), (field.stride, 1))
-            array = np.ascontiguousarray(strided).view(dtype).reshape(-1)
+            array = np.array(strided, order="C").view(dtype).reshape(-1)  # a copy: the mapping will be closed
         if item <= 4 and array.dtype.kind == "f":
             return array
         with np.errstate(over="ignore", invalid="ignore"):
