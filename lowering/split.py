@@ -203,14 +203,17 @@ class Split:
 
 
 def _alone(jaxpr: Jaxpr, eqn: JaxprEqn) -> ClosedJaxpr:
-    """Return one equation of a function as a function."""
+    """Return one equation of a function as a function, whose arguments have no names."""
+    arguments, results = variables(eqn), eqn.outvars
     alone = jaxpr.replace(  # type: ignore[no-untyped-call]
         constvars=[],
-        invars=variables(eqn),
-        outvars=eqn.outvars,
+        invars=arguments,
+        outvars=results,
         eqns=[eqn],
         effects=eqn.effects,
-        debug_info=jaxpr.debug_info.with_unknown_names(),
+        debug_info=jaxpr.debug_info._replace(
+            arg_names=("",) * len(arguments), result_paths=("",) * len(results)
+        ),
     )
     return ClosedJaxpr(alone, ())
 
