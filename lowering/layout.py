@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.layers.activation import PRelu
 from jaxdnn.layers.base import Layer, normalize_axis
 from jaxdnn.layers.convolution import Conv, ConvTranspose
 from jaxdnn.layers.elementwise import WeightedSum
@@ -24,6 +24,7 @@ from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.reduction import Reduce
 from jaxdnn.layers.resize import Interp, Resize
 from jaxdnn.layers.shape import Concat, DepthToSpace, Pad, ShuffleChannel, Slice, SpaceToDepth
+from jaxdnn.lowering.namespace import namespace
 
 Windowed = Conv | ConvTranspose | Pool
 
@@ -37,7 +38,7 @@ class ChannelsLast:
 
 def logical(value: Any) -> Any:
     """Return a value in the order of axes that the graph states."""
-    return _moved(value.array, -1, 1) if isinstance(value, ChannelsLast) else value
+    return jnp.moveaxis(value.array, -1, 1) if isinstance(value, ChannelsLast) else value
 
 
 def channels_last(
@@ -53,11 +54,8 @@ def channels_last(
         another layer; the arrays of its inputs; and what its results are, arrays of images or others. None if the
         layer has to be computed as it is.
     """
-    if isinstance(layer, Windowed) and type(layer) in (
-        Conv,
-        ConvTranspose,
-        Pool,
-    ):  # not what else is one of these
+    if type(layer) in (Conv, ConvTranspose, Pool):  # not layers that are derived from them
+        assert isinstance(layer, Windowed)
         return _windowed(layer, arguments)
     ranks = {value.array.ndim for value in arguments if isinstance(value, ChannelsLast)}
     if len(ranks) != 1:
@@ -125,7 +123,7 @@ def _layer(layer: Layer, rank: int, inputs: int) -> Layer | None:
 
 
 _ALONG: tuple[type[Layer], ...] = (
-    *(*ALONG_AXIS, PRelu, Scale, Bias, LocalResponseNorm, Normalize, WeightedSum),
+    *(*ALONG_AXIS, Scale, Bias, LocalResponseNorm, Normalize, WeightedSum),
     *(Concat, Slice, ShuffleChannel, SpaceToDepth, DepthToSpace),
 )
 """Layers with an ``axis`` that may be any."""
@@ -143,10 +141,4 @@ def _laid(value: Any, rank: int) -> Any:
         return value.array
     if np.ndim(value) == 0:
         return value
-    return _moved(value.reshape((1,) * (rank - value.ndim) + value.shape), 1, -1)
-
-
-def _moved(array: Any, axis: int, to: int) -> Any:
-    order = list(range(array.ndim))
-    order.insert(to % array.ndim, order.pop(axis))
-    return array.transpose(order)
+    return namespace(value).moveaxis(value.reshape((1,) * (rank - value.ndim) + value.shape), 1, -1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.onnx.builder import OnnxBuilder
 from jaxdnn.importers.onnx.registry import NodeSource, Values, rules
-from jaxdnn.importers.onnx.rules.windows import auto_pad, padding, steps
+from jaxdnn.importers.onnx.rules.windows import auto_pad, convolution, padding, steps
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.convolution import Conv, ConvTranspose
 from jaxdnn.layers.normalization import Bias
@@ -74,13 +74,7 @@ def conv(b: OnnxBuilder, node: NodeSource, inputs: Values) -> Values:
     """Convolve in groups."""
     x, weight, bias = inputs
     layer = Conv(
-        filters=None,
-        kernel=None,
-        stride=steps(node, "strides"),
-        padding=padding(node),
-        dilation=steps(node, "dilations"),
-        groups=node.attributes.integer("group", 1),
-        bias=False,
+        **convolution(node),
     )
     return convolve(b, node, layer, (x,), weight, bias)
 
@@ -91,13 +85,7 @@ def conv_transpose(b: OnnxBuilder, node: NodeSource, inputs: Values) -> Values:
     x, weight, bias = inputs
     size = node.attributes.integers("output_shape", ())
     layer = ConvTranspose(
-        filters=None,
-        kernel=None,
-        stride=steps(node, "strides"),
-        padding=padding(node),
-        dilation=steps(node, "dilations"),
-        groups=node.attributes.integer("group", 1),
-        bias=False,
+        **convolution(node),
         output_padding=node.attributes.integers("output_padding", ()) or 0,
     )
     if size:
@@ -117,15 +105,9 @@ def deformable_conv(b: OnnxBuilder, node: NodeSource, inputs: Values) -> Values:
     """Offsets, and factors if they are given, are computed for each tap."""
     x, weight, offset, bias, mask = inputs
     layer = DeformableConv(
-        filters=None,
-        kernel=None,
-        stride=steps(node, "strides"),
-        padding=padding(node),
-        dilation=steps(node, "dilations"),
-        groups=node.attributes.integer("group", 1),
+        **convolution(node),
         offset_groups=node.attributes.integer("offset_group", 1),
         mask=bool(mask),
-        bias=False,
     )
     return convolve(b, node, layer, (x, offset, *filter(None, (mask,))), weight, bias)
 

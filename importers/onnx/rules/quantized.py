@@ -14,7 +14,7 @@ from jaxdnn.errors import LayerError
 from jaxdnn.importers.onnx.builder import OnnxBuilder
 from jaxdnn.importers.onnx.dtypes import dtype_attribute, dtype_of
 from jaxdnn.importers.onnx.registry import NodeSource, Values, rules
-from jaxdnn.importers.onnx.rules.windows import padding, steps
+from jaxdnn.importers.onnx.rules.windows import convolution
 from jaxdnn.importers.onnx.standard import MICROSOFT
 from jaxdnn.layers.arithmetic import Binary, CastLike
 from jaxdnn.layers.convolution import Conv
@@ -123,13 +123,7 @@ def integer_conv(b: OnnxBuilder, node: NodeSource, inputs: Values, part: str = "
     """
     x, x_zero, weight, zero = inputs
     layer = Conv(
-        filters=None,
-        kernel=None,
-        stride=steps(node, "strides"),
-        padding=padding(node),
-        dilation=steps(node, "dilations"),
-        groups=node.attributes.integer("group", 1),
-        bias=False,
+        **convolution(node),
         channels_last=node.attributes.flag("channels_last", False),
     )
     kernel = node.attributes.integers("kernel_shape", ())

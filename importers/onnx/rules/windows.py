@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxdnn.errors import LayerError
 from jaxdnn.importers.onnx.registry import NodeSource
 from jaxdnn.layers.base import PerAxis
@@ -36,3 +38,16 @@ def padding(node: NodeSource) -> Padding:
 def auto_pad(node: NodeSource) -> str:
     """Return how the padding is to be chosen; ``NOTSET`` where it is stated."""
     return node.attributes.one_of("auto_pad", ("NOTSET", "VALID", *_SAME), "NOTSET") or "NOTSET"
+
+
+def convolution(node: NodeSource) -> dict[str, Any]:
+    """Return what all convolutions state alike; weight and bias are inputs of theirs."""
+    return {
+        "filters": None,
+        "kernel": None,
+        "stride": steps(node, "strides"),
+        "padding": padding(node),
+        "dilation": steps(node, "dilations"),
+        "groups": node.attributes.integer("group", 1),
+        "bias": False,
+    }
