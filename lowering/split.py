@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -79,8 +80,7 @@ class Split:
 
     def prepare(self, weights: Sequence[Any]) -> list[Any]:
         """Compute from weights what the other part reads; pure, so that it can be jitted."""
-        values = self._run(True, dict(zip(self._weights, weights, strict=True)))
-        return [values[number] for number in self._prepared]
+        return self._values(self._prepared, dict(zip(self._weights, weights, strict=True)))
 
     def prepare_now(self, weights: Sequence[Any], shared: dict[Any, Any]) -> list[Any]:
         """Do the same with as little to compile as possible.
@@ -93,17 +93,15 @@ class Split:
         if all(isinstance(w, jax.Array) and len(w.sharding.device_set) == 1 for w in weights):
             values |= self._on_host(weights, shared)
         missing = [number for number in self._prepared if number not in values]
-        values.update(zip(missing, self._compute(missing, values), strict=True))
+        if missing:
+            compiled = jit_for(CPU, partial(self._values, missing))
+            values.update(zip(missing, compiled(values), strict=True))
         return [values[number] for number in self._prepared]
 
-    def _compute(self, numbers: list[int], given: dict[int, Any]) -> Sequence[Any]:
-        """Compile and compute values of these numbers from given ones."""
-
-        def compute(given: dict[int, Any]) -> list[Any]:
-            values = self._run(True, given)
-            return [values[number] for number in numbers]
-
-        return jit_for(CPU, compute)(given) if numbers else ()
+    def _values(self, numbers: list[int], given: dict[int, Any]) -> list[Any]:
+        """Compute what the weights prepare, and return the values of these numbers."""
+        values = self._run(True, given)
+        return [values[number] for number in numbers]
 
     def _find_hosted(self) -> dict[int, _Step]:
         """Return the steps that numpy can do, by the number of their result."""
