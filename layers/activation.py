@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 from jaxdnn.layers.base import Layer, Shape, normalize_axis, require, require_at_least, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class Relu(Layer):
     """``y = max(x, 0) + negative_slope * min(x, 0)``.
 
@@ -20,7 +18,6 @@ class Relu(Layer):
     negative_slope: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class PRelu(Layer):
     """``y = max(x, 0) + slope * min(x, 0)`` with a learned slope per channel.
 
@@ -40,7 +37,6 @@ class PRelu(Layer):
         return {"slope": (1 if self.shared else inputs[0][axis],)}
 
 
-@dataclass(frozen=True, kw_only=True)
 class Clip(Layer):
     """``y = max(min(x, ceiling), floor)``.
 
@@ -52,7 +48,6 @@ class Clip(Layer):
     ceiling: float = math.inf
 
 
-@dataclass(frozen=True, kw_only=True)
 class Elu(Layer):
     """``y = x`` above zero and ``alpha * (exp(x) - 1)`` elsewhere.
 
@@ -63,7 +58,6 @@ class Elu(Layer):
     alpha: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Selu(Layer):
     """``y = scale * x`` above zero and ``scale * alpha * (exp(x) - 1)`` elsewhere.
 
@@ -75,7 +69,6 @@ class Selu(Layer):
     scale: float = 1.0507009873554805
 
 
-@dataclass(frozen=True, kw_only=True)
 class Gelu(Layer):
     """``y = x * cdf(x)``, cdf being the distribution function of the standard normal.
 
@@ -90,17 +83,14 @@ class Gelu(Layer):
         require_one_of(("none", "tanh"), approximation=self.approximation)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sigmoid(Layer):
     """``y = 1 / (1 + exp(-x))``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tanh(Layer):
     """``y = tanh(x)``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Swish(Layer):
     """``y = x * sigmoid(beta * x)``, also known as SiLU.
 
@@ -111,17 +101,14 @@ class Swish(Layer):
     beta: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Mish(Layer):
     """``y = x * tanh(log(1 + exp(x)))``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class HardMish(Layer):
     """``y = x`` above zero, ``x^2 / 2 + x`` down to -2, and 0 below."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class HardSigmoid(Layer):
     """``y = max(min(alpha * x + beta, 1), 0)``.
 
@@ -134,27 +121,22 @@ class HardSigmoid(Layer):
     beta: float = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
 class HardSwish(Layer):
     """``y = x * max(min(x / 6 + 1/2, 1), 0)``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Softplus(Layer):
     """``y = log(1 + exp(x))``, without overflow; Caffe's BNLL."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Softsign(Layer):
     """``y = x / (1 + abs(x))``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Stair(Layer):
     """Flat and rising steps in turn: with ``n = floor(x)``, ``n / 2`` if n is even, ``x - (n + 1) / 2`` if odd."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class PiecewiseLinear(Layer):
     """Straight lines from point to point, and on with given slopes before the first and behind the last.
 
@@ -173,7 +155,6 @@ class PiecewiseLinear(Layer):
         require(ordered, f"points must have rising x, got {self.points}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Threshold(Layer):
     """``y = 1`` where ``x > threshold``, and 0 elsewhere.
 
@@ -184,7 +165,6 @@ class Threshold(Layer):
     threshold: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Softmax(Layer):
     """``y = exp(x) / sum of exp(x) along axis``, without overflow.
 
@@ -197,7 +177,6 @@ class Softmax(Layer):
     later_axes: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class GroupedSoftmax(Layer):
     """A softmax over each of several consecutive runs of one axis.
 
@@ -213,7 +192,6 @@ class GroupedSoftmax(Layer):
         require_at_least(1, groups=self.groups)
 
 
-@dataclass(frozen=True, kw_only=True)
 class LogSoftmax(Layer):
     """``y = x - log(sum of exp(x) along axis)``, without overflow.
 
@@ -226,7 +204,6 @@ class LogSoftmax(Layer):
     later_axes: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hardmax(Layer):
     """1 at the largest element along an axis, the first one of equal ones, and 0 elsewhere.
 
@@ -239,7 +216,6 @@ class Hardmax(Layer):
     later_axes: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class NormalizeAlong(Layer):
     """``y = f(x) / (epsilon + sum of f(x) along axis)``, unlike softmax with an epsilon.
 

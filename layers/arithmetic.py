@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require_one_of
 
@@ -39,7 +38,6 @@ BINARY = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unary(Layer):
     """``y = function(x)``, element by element, in the type of x; a test (``is_nan``, ``not``) gives booleans.
 
@@ -60,7 +58,6 @@ class Unary(Layer):
         require_one_of(UNARY, function=self.function)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Binary(Layer):
     """``y = function(a, b)``, element by element, of two arrays of one type.
 
@@ -88,7 +85,6 @@ class Binary(Layer):
         require_one_of(BINARY, function=self.function)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Select(Layer):
     """Elements of the second input where the first one is true, of the third one elsewhere.
 
@@ -101,7 +97,6 @@ class Select(Layer):
     rows: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cast(Layer):
     """The elements in another type; a fraction is dropped where that type has none.
 
@@ -131,7 +126,6 @@ class Cast(Layer):
         require_one_of(("up", "down", "nearest"), powers=self.powers)
 
 
-@dataclass(frozen=True, kw_only=True)
 class CastLike(Layer):
     """The first input in the type of the second one, see :class:`Cast`; both may be of any shape.
 
@@ -139,7 +133,6 @@ class CastLike(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class Accumulate(Layer):
     """Sums, products or ``log(sum of exp(x))`` of all elements up to each one along an axis.
 
@@ -160,7 +153,6 @@ class Accumulate(Layer):
         require_one_of(("sum", "product", "log_sum_exp"), operation=self.operation)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Einsum(Layer):
     """A sum of products by Einstein's convention, over any number of inputs.
 

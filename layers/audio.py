@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least
 
 
-@dataclass(frozen=True, kw_only=True)
 class Spectrogram(Layer):
     """How much of each frequency there is in windows of sound.
 
@@ -45,7 +43,6 @@ class Spectrogram(Layer):
         return math.ceil(channels * rows * 2.5 * self.length * math.log2(self.length))
 
 
-@dataclass(frozen=True, kw_only=True)
 class MelCepstrum(Layer):
     """The cosine transform of the logarithm of the energy in bands of equal width on the mel scale.
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from jaxdnn.errors import LayerError, ShapeError
+from jaxdnn.layers.frozen import Frozen
 
 Shape = tuple[int, ...]
 PerAxis = int | tuple[int, ...]
 """A value for every spatial axis (an int) or one value per spatial axis (a tuple)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layer:
+class Layer(Frozen):
     """Base of all layers.
 
-    A subclass is a frozen dataclass whose docstring is the layer's specification. It validates its own
-    fields in ``__post_init__`` and raises :class:`~jaxdnn.errors.LayerError`.
+    A subclass is a frozen dataclass, with keywords only, whose docstring is the layer's specification. It validates
+    its own fields in ``__post_init__`` and raises :class:`~jaxdnn.errors.LayerError`.
     """
 
     def param_shapes(self, *inputs: Shape) -> Mapping[str, Shape]:

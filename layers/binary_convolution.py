@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.convolution import Conv
 
 
-@dataclass(frozen=True, kw_only=True)
 class BinaryConv(Conv):
     """:class:`Conv` whose weights have the same magnitude within each filter (XNOR-Net's).
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Layer, Shape, dims, require
 
 
-@dataclass(frozen=True, kw_only=True)
 class LstmCell(Layer):
     """One step of long short-term memory, or all steps of a sequence.
 
@@ -63,7 +61,6 @@ class LstmCell(Layer):
         return 8 * math.prod(outputs[0]) * (inputs[0][-1] + outputs[0][-1])
 
 
-@dataclass(frozen=True, kw_only=True)
 class GruCell(Layer):
     """One step of the gated recurrent unit.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class RgbToHsv(Layer):
     """Hue, saturation and value of colours.
 
@@ -17,7 +14,6 @@ class RgbToHsv(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class HsvToRgb(Layer):
     """The colour of a hue in turns, a saturation and a value.
 
@@ -26,7 +22,6 @@ class HsvToRgb(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class AdjustHsv(Layer):
     """Colours of another hue, to which a number of turns is added, or of another saturation.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from jaxdnn.layers.base import Layer, Shape, dims
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Const(Layer):
     """A constant array, known while the program is traced.
 
@@ -21,11 +19,13 @@ class Const(Layer):
 
     value: np.ndarray
 
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return f"Const(value={self.value.dtype}[{dims(self.value.shape)}])"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Parameter(Layer):
     """A learned array that is an output by itself.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jaxdnn.layers.base import Layer, Shape, require
@@ -25,7 +24,6 @@ class Subgraph(Protocol):
         """The names of the values that it yields, in order."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Control(Layer):
     """A layer that computes other graphs.
 
@@ -48,7 +46,6 @@ class Control(Layer):
         return dict(self.weights)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Branch(Control):
     """Compute one of several graphs.
 
@@ -75,7 +72,6 @@ class Branch(Control):
         return self.branches
 
 
-@dataclass(frozen=True, kw_only=True)
 class While(Control):
     """Compute a graph again and again while another one yields true.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 from jaxdnn.errors import ShapeError
@@ -25,7 +24,6 @@ def _require_groups(groups: int, **counts: int) -> None:
             raise ShapeError(f"groups {groups} does not divide {count} {name}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Convolution(Layer):
     """A window of weights over the spatial axes, in groups of channels, plus a bias.
 
@@ -77,7 +75,6 @@ class _Convolution(Layer):
         return math.prod((stored["weight"] if "weight" in stored else inputs[1])[1:])
 
 
-@dataclass(frozen=True, kw_only=True)
 class Conv(_Convolution):
     """Cross-correlation over any number of spatial axes, in groups, plus a bias.
 
@@ -128,7 +125,6 @@ class Conv(_Convolution):
         return math.prod(outputs[0]) * (2 * self.taps(inputs) + self.bias)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConvTranspose(_Convolution):
     """The transpose (gradient with respect to the input) of :class:`Conv`, plus a bias.
 
@@ -219,7 +215,6 @@ class ConvTranspose(_Convolution):
         return 2 * math.prod(inputs[0]) * self.taps(inputs) + self.bias * math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class Im2Col(Layer):
     """The input patches under each position of a convolution's window, stacked as channels.
 

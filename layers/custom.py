@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jaxdnn.layers.base import Layer, Shape
@@ -11,7 +10,6 @@ from jaxdnn.layers.base import Layer, Shape
 Fields = tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Custom(Layer):
     """A layer of a type that no importer rule covers, or whose rule the user's function replaces.
 

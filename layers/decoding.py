@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least
 
 
-@dataclass(frozen=True, kw_only=True)
 class CtcGreedyDecode(Layer):
     """The labels of the best path of a connectionist temporal classification.
 
@@ -27,7 +24,6 @@ class CtcGreedyDecode(Layer):
     merge_repeated: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
 class CtcBeamDecode(Layer):
     """The likeliest label sequences of a connectionist temporal classification, as far as a beam finds them.
 
@@ -61,7 +57,6 @@ class CtcBeamDecode(Layer):
         return steps * batch * self.width * (labels + self.width * steps)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SparseRows(Layer):
     """Rows of different lengths as a sparse matrix.
 
@@ -70,7 +65,6 @@ class SparseRows(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class DenseRows(Layer):
     """Rows of different lengths as a matrix that is as wide as the longest.
 

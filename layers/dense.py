@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, normalize_axis, require_at_least
 
 
-@dataclass(frozen=True, kw_only=True)
 class Dense(Layer):
     """``y[..., u] = bias[u] + sum over k of x[..., k] * weight[u, k]``.
 
@@ -46,7 +44,6 @@ class Dense(Layer):
         return 2 * math.prod(inputs[0]) * self.units + self.bias * math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class Embed(Layer):
     """``y[..., u] = weight[x[...], u] + bias[u]``: a row of a table for each index.
 
@@ -83,7 +80,6 @@ class Embed(Layer):
         return self.bias * math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class MatMul(Layer):
     """The matrix product of two inputs over their last two axes.
 

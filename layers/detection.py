@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require, require_at_least, require_one_of
 
 Pair = tuple[float, float]
@@ -14,7 +12,6 @@ def _require_limits(**limits: int | None) -> None:
     require_at_least(1, **{name: limit for name, limit in limits.items() if limit is not None})
 
 
-@dataclass(frozen=True, kw_only=True)
 class PriorBox(Layer):
     """The boxes that a single-shot detector starts from: the same few around the centre of each cell.
 
@@ -52,7 +49,6 @@ class PriorBox(Layer):
             require(pair is None or min(pair) > 0, f"{name} must be positive, got {pair}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DetectionOutput(Layer):
     """The detections of a single-shot detector: boxes decoded, then suppressed where they overlap.
 
@@ -125,7 +121,6 @@ class DetectionOutput(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BestClassOutput(Layer):
     """The detections among boxes with class scores: each box has one class, and suppresses all other classes' too.
 
@@ -152,7 +147,6 @@ class BestClassOutput(Layer):
         require(self.nms_threshold >= 0, f"nms_threshold must not be negative, got {self.nms_threshold}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Proposal(Layer):
     """Regions that may hold an object, from the two heads of a region proposal network.
 

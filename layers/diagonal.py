@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require, require_one_of
 from jaxdnn.layers.shape import Movement
 
 ALIGNMENTS = ("left_left", "left_right", "right_left", "right_right")
 
 
-@dataclass(frozen=True, kw_only=True)
 class BandPart(Movement):
     """Keep the diagonals of matrices around the main one; the last two axes are the matrices.
 
@@ -22,7 +19,6 @@ class BandPart(Movement):
     upper: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class Triangle(Movement):
     """Keep one side of matrices, zeros elsewhere; the last two axes are the matrices.
 
@@ -35,7 +31,6 @@ class Triangle(Movement):
     diagonal: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Diagonals(Movement):
     """Some neighbouring diagonals of matrices, as vectors of the length of the longest one.
 
@@ -68,7 +63,6 @@ class _Diagonals(Movement):
         return self.diagonals[-1]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Diagonal(_Diagonals):
     """Matrices with given diagonals.
 
@@ -83,7 +77,6 @@ class Diagonal(_Diagonals):
     columns: int = -1
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiagonalPart(_Diagonals):
     """Diagonals of matrices.
 
@@ -94,7 +87,6 @@ class DiagonalPart(_Diagonals):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class SetDiagonal(_Diagonals):
     """Matrices with some of their diagonals replaced.
 
@@ -102,7 +94,6 @@ class SetDiagonal(_Diagonals):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class TensorDiagonal(Layer):
     """Zeros, but for ``y[i, i] = x[i]``; i stands for all indices of x.
 
@@ -110,7 +101,6 @@ class TensorDiagonal(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class TensorDiagonalPart(Layer):
     """The inverse of :class:`TensorDiagonal`: ``y[i] = x[i, i]``.
 

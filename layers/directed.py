@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Layer, Shape, dims, require, require_at_least, require_one_of
@@ -24,7 +23,6 @@ The others have no use for alpha and beta.
 """
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Directed(Layer):
     """Base of recurrent layers with one set of weights per direction.
 
@@ -122,7 +120,6 @@ class _Directed(Layer):
         return 2 * steps * batch * sum(map(math.prod, self.slot_shapes(features).values()))
 
 
-@dataclass(frozen=True, kw_only=True)
 class DirectedRnn(_Directed):
     """``h = f(W x + bias_W + R h + bias_R)``.
 
@@ -131,7 +128,6 @@ class DirectedRnn(_Directed):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class DirectedGru(_Directed):
     """Gated recurrent unit.
 
@@ -166,7 +162,6 @@ class DirectedGru(_Directed):
         return 2
 
 
-@dataclass(frozen=True, kw_only=True)
 class DirectedLstm(_Directed):
     """Long short-term memory.
 

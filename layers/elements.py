@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_one_of
 from jaxdnn.layers.indexing import UPDATES
 from jaxdnn.layers.shape import Movement
 
 
-@dataclass(frozen=True, kw_only=True)
 class SliceAxes(Movement):
     """``x[start:end:step]`` along some axes; the others stay whole.
 
@@ -24,7 +21,6 @@ class SliceAxes(Movement):
     axes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class GatherElements(Movement):
     """``y[i, j, k] = x[i, indices[i, j, k], k]``, for three axes and the middle one.
 
@@ -38,7 +34,6 @@ class GatherElements(Movement):
     axis: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScatterElements(Layer):
     """x with ``x[i, indices[i, j, k], k]`` changed by ``values[i, j, k]``, for three axes and the middle one.
 
@@ -57,7 +52,6 @@ class ScatterElements(Layer):
         require_one_of(UPDATES, operation=self.operation)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplaceWindow(Movement):
     """An array with windows replaced, each at a place of its own: a cache that grows.
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, normalize_axis, require, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class Abs(Layer):
     """``y = abs(x)``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Square(Layer):
     """``y = x^2``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sqrt(Layer):
     """``y = sqrt(x)``; not a number below zero."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Power(Layer):
     """``y = (shift + scale * x)^power``.
 
@@ -40,7 +35,6 @@ class Power(Layer):
     shift: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Exp(Layer):
     """``y = base^(shift + scale * x)``.
 
@@ -57,7 +51,6 @@ class Exp(Layer):
         require(0 < self.base < math.inf, f"base must be positive and finite, got {self.base}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Log(Layer):
     """``y = log(shift + scale * x) / log(base)``; not a number where the argument is negative.
 
@@ -77,12 +70,10 @@ class Log(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Identity(Layer):
     """``y = x``, under another name."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Dropout(Layer):
     """What dropout leaves to do when a trained net runs: ``y = x``, or ``(1 - ratio) * x``.
 
@@ -104,7 +95,6 @@ class Dropout(Layer):
         return 0 if self.scale_train else math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class Eltwise(Layer):
     """Join any number of arrays, element by element and from left to right.
 
@@ -133,7 +123,6 @@ class Eltwise(Layer):
         return math.prod(outputs[0]) * (len(inputs) - 1 + len(self.coefficients))
 
 
-@dataclass(frozen=True, kw_only=True)
 class WeightedSum(Layer):
     """A sum of inputs of the same shape, with learned weights: one per input, or one per input and channel.
 
@@ -168,7 +157,6 @@ class WeightedSum(Layer):
         return 2 * math.prod(outputs[0]) * len(inputs)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Axpy(Layer):
     """``scale[n, c] * x[n, c, …] + y[n, c, …]`` of the inputs scale, x and y.
 

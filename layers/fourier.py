@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class FourierTransform(Layer):
     """The discrete Fourier transform of the last axes: ``y[k] = sum of x[n] * exp(-2πi k n / N)`` along each.
 

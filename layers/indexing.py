@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_at_least, require_one_of
 from jaxdnn.layers.shape import Movement
 
 UPDATES = ("set", "add", "subtract", "multiply", "max", "min")
 
 
-@dataclass(frozen=True, kw_only=True)
 class StridedSlice(Movement):
     """``x[begin:end:step, …]``, one entry per axis, with TensorFlow's masks.
 
@@ -34,7 +31,6 @@ class StridedSlice(Movement):
     shrink_axis_mask: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Window(Movement):
     """A window of an array.
 
@@ -44,7 +40,6 @@ class Window(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class GatherNd(Movement):
     """Elements, or slices, at the places that the last axis of a second input holds.
 
@@ -58,7 +53,6 @@ class GatherNd(Movement):
     batch_axes: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScatterNd(Layer):
     """Zeros, with values added at places; of booleans any true one counts.
 
@@ -74,7 +68,6 @@ class ScatterNd(Layer):
         require_at_least(0, shape=self.shape)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScatterUpdate(Layer):
     """An array with elements, or slices, changed at places.
 
@@ -90,7 +83,6 @@ class ScatterUpdate(Layer):
         require_one_of(UPDATES, operation=self.operation)
 
 
-@dataclass(frozen=True, kw_only=True)
 class OneHot(Movement):
     """A vector for each index, with one value at that place and another one elsewhere.
 
@@ -111,7 +103,6 @@ class OneHot(Movement):
         require_at_least(0, depth=self.depth)
 
 
-@dataclass(frozen=True, kw_only=True)
 class TopK(Layer):
     """The largest elements along an axis, in falling order, and their int32 indices.
 
@@ -131,7 +122,6 @@ class TopK(Layer):
         require_at_least(0, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Stitch(Movement):
     """Rows of several arrays, dealt out to places of one.
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require
 from jaxdnn.layers.convolution import Conv
 
 
-@dataclass(frozen=True, kw_only=True)
 class IntegerConv(Layer):
     """A convolution of integers: ``y = layer(x - x_zero, weight - weight_zero)``, exactly, in int32.
 
@@ -38,7 +36,6 @@ class IntegerConv(Layer):
         return self.layer.flops((inputs[0], *inputs[2 + self.weight_zero :]), outputs)
 
 
-@dataclass(frozen=True, kw_only=True)
 class IntegerMatMul(Layer):
     """A matrix product of integers: ``y = (a - a_zero) (b - b_zero)``, exactly, in int32.
 

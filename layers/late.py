@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ MAX_LENGTH = 2**20
 """How many values an attribute may have: a few bytes of a file may stand for a constant of any size."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Late(Layer):
     """Another layer, some of whose attributes are inputs.
 

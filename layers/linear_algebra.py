@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape
 
@@ -17,12 +16,10 @@ class _OfMatrices(Layer):
         return 2 * math.prod(inputs[0]) * inputs[0][-1]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cholesky(_OfMatrices):
     """The lower triangular L with ``L L^H = x``, for x that are Hermitian and positive definite."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Inverse(_OfMatrices):
     """The inverse of each matrix.
 
@@ -33,7 +30,6 @@ class Inverse(_OfMatrices):
     adjoint: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Determinant(_OfMatrices):
     """The determinant of each matrix.
 
@@ -46,7 +42,6 @@ class Determinant(_OfMatrices):
     logarithm: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Solve(_OfMatrices):
     """y with ``a y = b``.
 
@@ -61,7 +56,6 @@ class Solve(_OfMatrices):
     triangle: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Qr(_OfMatrices):
     """Q and R with ``Q R = x``: columns that are orthonormal, and an upper triangular matrix.
 
@@ -72,7 +66,6 @@ class Qr(_OfMatrices):
     full: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Svd(_OfMatrices):
     """The singular values s, in falling order, and u and v with ``u diag(s) v^H = x``.
 
@@ -87,7 +80,6 @@ class Svd(_OfMatrices):
     full: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Eigh(_OfMatrices):
     """The eigenvalues of Hermitian matrices, in rising order; of each the lower half is read.
 

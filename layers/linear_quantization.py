@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ _INTEGER = re.compile(r"(u?)int(2|4|8|16)")
 _FLOAT = re.compile(r"float[48]_\w+")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Scaled(Layer):
     """What both directions have in common.
 
@@ -63,7 +61,6 @@ class _Scaled(Layer):
         return repeated[(slice(None),) * place + (slice(0, shape[place]),)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class LinearDequantize(_Scaled):
     """The floating numbers that integers, or floating numbers of few bits, stand for: ``y = (q - zero) * scale``.
 
@@ -82,7 +79,6 @@ class LinearDequantize(_Scaled):
         return q.astype(real) * self.spread(scale.astype(real), q.shape, xp)
 
 
-@dataclass(frozen=True, kw_only=True)
 class LinearQuantize(_Scaled):
     """Floating numbers in a type of few bits.
 
@@ -125,7 +121,6 @@ def _is_integer(dtype: Any) -> bool:
     return str(dtype).lstrip("u").startswith("int")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DynamicQuantize(Layer):
     """x as uint8 with scale and zero point of its own range, which is widened to hold 0.
 

@@ -7,13 +7,10 @@ joined where their numbers are known while the program is traced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import require_at_least, require_one_of
 from jaxdnn.layers.shape import Movement
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListReserve(Movement):
     """A list of zeros.
 
@@ -32,7 +29,6 @@ class ListReserve(Movement):
         require_at_least(0, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListSet(Movement):
     """Replace one element.
 
@@ -41,7 +37,6 @@ class ListSet(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListGet(Movement):
     """Take one element. Inputs: the list; the element's number, a scalar.
 
@@ -49,7 +44,6 @@ class ListGet(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListScatter(Movement):
     """Replace several elements.
 
@@ -57,7 +51,6 @@ class ListScatter(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListResize(Movement):
     """Cut the list, or append zeros.
 
@@ -71,12 +64,10 @@ class ListResize(Movement):
         require_at_least(0, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListJoin(Movement):
     """Join the elements along their first axis. Outputs: the array, and each element's size along it."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListSplit(Movement):
     """Take an array apart along its first axis into a list.
 
@@ -90,17 +81,14 @@ class ListSplit(Movement):
         require_at_least(0, lengths=self.lengths)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListPush(Movement):
     """Append an element. Inputs: the list; the array."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListPop(Movement):
     """Take the last element away. Outputs: the shorter list; the element."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListShape(Movement):
     """What is known of a list's shape, as a constant.
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Shape, normalize_axis, require_at_least, spread
 from jaxdnn.layers.convolution import Im2Col, conv_output_size
 
 
-@dataclass(frozen=True, kw_only=True)
 class LocallyConnected(Im2Col):
     """Like :class:`~jaxdnn.layers.convolution.Conv`, with weights and biases of its own at every position.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
 
 _NORMALIZATIONS = ("full", "valid", "batch_size", "none")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Loss(Layer):
     """Base of the layers that compare a prediction, their first input, with labels or targets.
 
@@ -23,7 +21,6 @@ class Loss(Layer):
         return math.prod(inputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class CrossEntropyLoss(Loss):
     """The negative logarithm of the probability that was given to the right class, summed and divided.
 
@@ -50,7 +47,6 @@ class CrossEntropyLoss(Loss):
         require(self.floor > 0, f"floor must be positive, got {self.floor}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class InfogainLoss(CrossEntropyLoss):
     """A cross entropy in which every class counts, with a weight that depends on the right one.
 
@@ -61,7 +57,6 @@ class InfogainLoss(CrossEntropyLoss):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class SigmoidCrossEntropyLoss(Loss):
     """The cross entropy of independent yes-or-no questions, computed stably from logits.
 
@@ -82,7 +77,6 @@ class SigmoidCrossEntropyLoss(Loss):
         require_one_of(_NORMALIZATIONS, normalization=self.normalization)
 
 
-@dataclass(frozen=True, kw_only=True)
 class EuclideanLoss(Loss):
     """``y = sum of (a - b)^2 / (2 * N)``, a scalar; N is the first axis of a.
 
@@ -90,7 +84,6 @@ class EuclideanLoss(Loss):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class HingeLoss(Loss):
     """One against the rest: every class's score should be on its side of zero by a margin of 1.
 
@@ -109,7 +102,6 @@ class HingeLoss(Loss):
         require(self.norm in (1, 2), f"norm must be 1 or 2, got {self.norm}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ContrastiveLoss(Loss):
     """Pulls similar pairs together and pushes the others apart, up to a margin.
 
@@ -127,7 +119,6 @@ class ContrastiveLoss(Loss):
     squared_margin: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class SmoothL1Loss(Loss):
     """Quadratic near zero and linear beyond it, for boxes.
 
@@ -147,7 +138,6 @@ class SmoothL1Loss(Loss):
         require(self.sigma > 0, f"sigma must be positive, got {self.sigma}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Accuracy(Loss):
     """The share of positions whose label is among the ``top_k`` highest scores, a scalar.
 
@@ -173,7 +163,6 @@ class Accuracy(Loss):
         require_at_least(1, top_k=self.top_k)
 
 
-@dataclass(frozen=True, kw_only=True)
 class NegativeLogLikelihood(Layer):
     """The weight of the right class times the negative of the logarithm that was given to it.
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, PerAxis, Shape, require_at_least
 from jaxdnn.layers.padding import Padding, require_padding
 
 
-@dataclass(frozen=True, kw_only=True)
 class Dilation(Layer):
     """The largest sum of an input element and its filter element under each position of a window.
 

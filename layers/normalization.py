@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 from jaxdnn.errors import ShapeError
@@ -18,7 +17,6 @@ from jaxdnn.layers.base import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BatchNorm(Layer):
     """Normalisation of each channel by a mean and a variance, then an affine map.
 
@@ -61,7 +59,6 @@ class BatchNorm(Layer):
         return math.prod(inputs[0]) * (6 if self.use_batch_statistics else 2)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Scale(Layer):
     """A factor along some axes, broadcast over the others, and a bias: ``y = x * scale + bias``.
 
@@ -95,7 +92,6 @@ class Scale(Layer):
         return math.prod(inputs[0]) * (1 + self.bias)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Bias(Layer):
     """A summand along some axes, broadcast over the others: ``y = x + bias``.
 
@@ -139,7 +135,6 @@ def operand_shape(layer: Scale | Bias, *inputs: Shape) -> tuple[Shape, Shape]:
     return shape, (1,) * axis + shape + (1,) * (len(x) - axis - count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class LocalResponseNorm(Layer):
     """Division by a power of the local energy: ``y = x * (bias + alpha * sum(x * x) / count)**-beta``.
 
@@ -183,7 +178,6 @@ class LocalResponseNorm(Layer):
         return math.prod(inputs[0]) * (2 * taps + 3)
 
 
-@dataclass(frozen=True, kw_only=True)
 class MeanVarianceNorm(Layer):
     """Zero mean and unit variance over the last axes of each sample.
 
@@ -210,7 +204,6 @@ class MeanVarianceNorm(Layer):
         return math.prod(inputs[0]) * (5 if self.normalize_variance else 2)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Normalize(Layer):
     """Division by a vector norm: ``y = scale * x / (sum(abs(x)**order) + epsilon)**(1 / order)``.
 

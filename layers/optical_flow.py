@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class Correlation(Layer):
     """How alike the windows of one picture are to shifted windows of another.
 
@@ -50,7 +48,6 @@ class Correlation(Layer):
         return 2 * math.prod(outputs[0]) * inputs[0][1] * self.kernel**2
 
 
-@dataclass(frozen=True, kw_only=True)
 class FlowWarp(Layer):
     """A picture, looked at where a flow field points.
 
@@ -72,7 +69,6 @@ class FlowWarp(Layer):
         return 8 * math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChannelNorm(Layer):
     """``y = sqrt(sum of x^2 along axis)``; the axis stays, with size 1.
 
@@ -88,7 +84,6 @@ class ChannelNorm(Layer):
         return 2 * math.prod(inputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class Accum(Layer):
     """Values of several resolutions, resized to one and joined along the channels.
 
@@ -118,7 +113,6 @@ class Accum(Layer):
         return 6 * math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class CenterCrop(Layer):
     """The middle of a picture, between its pixels where the margin is odd.
 
@@ -138,7 +132,6 @@ class CenterCrop(Layer):
         require(self.edge >= 1, f"edge must be at least 1, got {self.edge}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class SubtractMean(Layer):
     """A picture less a constant, or less the mean picture of a training set.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, PerAxis, Shape, require_at_least
 from jaxdnn.layers.convolution import Conv
 from jaxdnn.layers.padding import Padding, require_padding
 
 
-@dataclass(frozen=True, kw_only=True)
 class Col2Im(Layer):
     """The sum of patches at their places in an image: the transpose of :class:`~jaxdnn.layers.convolution.Im2Col`.
 
@@ -34,7 +32,6 @@ class Col2Im(Layer):
         require_padding(self.padding)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeformableConv(Conv):
     """:class:`~jaxdnn.layers.convolution.Conv` whose taps are moved, each at each position, and may be weighted.
 

@@ -60,7 +60,6 @@ class Window:
         return cells
 
 
-@dataclass(frozen=True, kw_only=True)
 class Pool(Layer):
     """One number for each position of a window that slides over the spatial axes, in each channel.
 
@@ -166,7 +165,6 @@ class Pool(Layer):
         return math.prod(outputs[0]) * math.prod(window.kernel for window in self.windows(inputs[0]))
 
 
-@dataclass(frozen=True, kw_only=True)
 class MaxUnpool(Layer):
     """Every value put back where a max pool took it from, zeros elsewhere.
 
@@ -231,7 +229,6 @@ class MaxUnpool(Layer):
         return size
 
 
-@dataclass(frozen=True, kw_only=True)
 class SpatialPyramidPool(Layer):
     """Max or average over grids of 1, 2, 4, … bins per spatial axis, flattened and joined.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ MODES = ("min_combined", "min_first", "scaled")
 ROUNDINGS = ("half_even", "half_away", "half_up")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Dequantize(Layer):
     """The floating numbers that integers q stand for.
 
@@ -61,7 +59,6 @@ class Dequantize(Layer):
         return factor, low - np.float32(smallest) * factor
 
 
-@dataclass(frozen=True, kw_only=True)
 class Quantize(Layer):
     """Floating numbers as integers: the nearest ones that :class:`Dequantize` understands.
 
@@ -93,7 +90,6 @@ class Quantize(Layer):
         require(np.dtype(self.dtype).kind in "iu", f"dtype must be an integer type, got {self.dtype}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class QuantizeDequantize(Layer):
     """x as it comes out of symmetric integers of a few bits: ``round(x * s) / s``.
 
@@ -125,7 +121,6 @@ class QuantizeDequantize(Layer):
         require_one_of(ROUNDINGS, rounding=self.rounding)
 
 
-@dataclass(frozen=True, kw_only=True)
 class FakeQuantize(Layer):
     """x as it comes out of integers between a and b that cover a range: training's view of a quantised network.
 
@@ -146,7 +141,6 @@ class FakeQuantize(Layer):
         require(2 <= self.bits <= 16, f"bits must be 2 to 16, got {self.bits}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProductRange(Layer):
     """The range of 32-bit integers that hold sums of products of integers: what the ends of int32 stand for.
 
@@ -169,7 +163,6 @@ class ProductRange(Layer):
             require(np.dtype(dtype).kind in "iu", f"dtypes must be integer types, got {dtype}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Bitcast(Layer):
     """The same bits as numbers of another type; a last axis appears or vanishes where its width differs.
 

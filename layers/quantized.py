@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ MAX_TERMS = (2**31 - 1) // LARGEST**2
 """How many products of two integers an int32 certainly holds the sum of."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class _IntegerWeight(Layer):
     """Another layer whose weight w is stored as integers q from -127 to 127: ``w = q * r / 127``.
 
@@ -63,7 +61,6 @@ class _IntegerWeight(Layer):
         return self.layer.flops(inputs, outputs)
 
 
-@dataclass(frozen=True, kw_only=True)
 class QuantizedWeight(_IntegerWeight):
     """A layer whose weight is stored in 8 bits and read as floating numbers while it computes.
 
@@ -71,7 +68,6 @@ class QuantizedWeight(_IntegerWeight):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class Quantized(_IntegerWeight):
     """A layer that multiplies 8-bit integers and adds them up in int32.
 

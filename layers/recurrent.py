@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import Layer, Shape, dims, require, require_at_least, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recurrent(Layer):
     """Base of the layers that carry a state along a sequence.
 
@@ -72,7 +70,6 @@ def _require_shape(name: str, shape: Shape, expected: Shape, meaning: str) -> No
         raise ShapeError(f"{name} is {dims(shape)}, {dims(expected)} expected ({meaning})")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Rnn(Recurrent):
     """The simple recurrent network, with a layer on top of the state.
 
@@ -97,7 +94,6 @@ class Rnn(Recurrent):
         return shapes
 
 
-@dataclass(frozen=True, kw_only=True)
 class Lstm(Recurrent):
     """Long short-term memory.
 
@@ -123,7 +119,6 @@ class Lstm(Recurrent):
         return self.gate_shapes(4, inputs)
 
 
-@dataclass(frozen=True, kw_only=True)
 class LstmUnit(Layer):
     """One step of :class:`Lstm` whose gates are given.
 
@@ -144,7 +139,6 @@ class LstmUnit(Layer):
         return 10 * math.prod(outputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class Gru(Recurrent):
     """Gated recurrent unit.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
 
@@ -13,7 +12,6 @@ REDUCTIONS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Reduce(Layer):
     """Join all elements along some axes into one: ``y = coefficient * operation(x)``.
 
@@ -51,7 +49,6 @@ class Reduce(Layer):
         return math.prod(inputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class ArgMax(Layer):
     """Where the largest (or smallest) elements along an axis are, the most extreme one first.
 

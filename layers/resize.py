@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.errors import LayerError
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
@@ -14,7 +13,6 @@ COORDINATES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Resize(Layer):
     """Interpolate along some axes, one after the other.
 
@@ -118,7 +116,6 @@ class Resize(Layer):
         return math.prod(outputs[0]) * len(axes) * {"nearest": 0, "linear": 3, "cubic": 8}[self.mode]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Interp(Layer):
     """Linear resizing by whole factors that keeps the corners (DeepLab's).
 
@@ -144,7 +141,6 @@ class Interp(Layer):
         return math.prod(outputs[0]) * 3 * len(self.axes)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Resample(Layer):
     """Resizing with a filter that widens where it shrinks, over two axes (FlowNet2's).
 
@@ -198,7 +194,6 @@ KERNELS = {
 """Kernels of :class:`ScaleAndTranslate`, and how far each one reaches."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScaleAndTranslate(Layer):
     """Resampling with a kernel that may widen where it shrinks, at any scale and offset.
 
@@ -243,7 +238,6 @@ class ScaleAndTranslate(Layer):
         return math.prod(outputs[0]) * 2 * sum(inputs[0][axis] for axis in self.axes)
 
 
-@dataclass(frozen=True, kw_only=True)
 class CropAndResize(Layer):
     """Cut boxes out of images and resize each to one size.
 

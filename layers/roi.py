@@ -7,12 +7,10 @@ All these layers take a feature map (batch, channels, height, width) and regions
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require_at_least, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class RoiPool(Layer):
     """The maximum over each bin of each region (Fast R-CNN).
 
@@ -38,7 +36,6 @@ class RoiPool(Layer):
         return outputs[0][0] * math.prod(inputs[0][1:])
 
 
-@dataclass(frozen=True, kw_only=True)
 class PsRoiPool(Layer):
     """The mean over each bin of each region, every bin from its own channel (R-FCN).
 
@@ -68,7 +65,6 @@ class PsRoiPool(Layer):
         return outputs[0][0] * math.prod(inputs[0][1:])
 
 
-@dataclass(frozen=True, kw_only=True)
 class RoiAlign(Layer):
     """The mean of a few interpolated samples in each bin of each region (Mask R-CNN).
 

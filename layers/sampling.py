@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
 
@@ -11,7 +10,6 @@ TAPS = {"nearest": 1, "linear": 2, "cubic": 4}
 """How many elements along each axis an interpolation mixes."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class GridSample(Layer):
     """An image, looked up at the positions that a grid holds.
 
@@ -48,7 +46,6 @@ class GridSample(Layer):
         return 2 * math.prod(outputs[0]) * mixed
 
 
-@dataclass(frozen=True, kw_only=True)
 class AffineGrid(Layer):
     """The positions at which :class:`GridSample` turns, scales and moves an image.
 

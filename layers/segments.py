@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_at_least, require_one_of
 from jaxdnn.layers.shape import Movement
 
 
-@dataclass(frozen=True, kw_only=True)
 class SegmentReduce(Layer):
     """Rows joined with those that have the same number.
 
@@ -34,7 +31,6 @@ class SegmentReduce(Layer):
         require_at_least(0, segments=self.segments or 0)
 
 
-@dataclass(frozen=True, kw_only=True)
 class CountValues(Layer):
     """How often each number from 0 up occurs: ``y[..., n]`` is the number, or the weight, of elements that are n.
 
@@ -58,7 +54,6 @@ class CountValues(Layer):
         require_at_least(0, size=self.size)
 
 
-@dataclass(frozen=True, kw_only=True)
 class CountSequences(Layer):
     """How often each of some sequences of numbers occurs along the last axis, also with places left out between them.
 
@@ -77,7 +72,6 @@ class CountSequences(Layer):
         require_at_least(0, skips=self.skips)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Histogram(Layer):
     """How many elements lie in each of a number of equal parts of a range.
 
@@ -96,7 +90,6 @@ class Histogram(Layer):
         require_at_least(1, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SearchSorted(Layer):
     """Where values would have to be inserted into a sorted array.
 
@@ -114,7 +107,6 @@ class SearchSorted(Layer):
         require_one_of(("left", "right"), side=self.side)
 
 
-@dataclass(frozen=True, kw_only=True)
 class InTop(Layer):
     """Whether the score of a class is among the highest of its row.
 
@@ -130,6 +122,5 @@ class InTop(Layer):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class InvertPermutation(Movement):
     """y with ``y[x[i]] = i``, for a vector x that holds each of its places once."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_at_least
 
 
-@dataclass(frozen=True, kw_only=True)
 class NonZero(Layer):
     """The places (n, axes), int32, of the elements that are not zero, in the order of the elements."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unique(Layer):
     """The different elements of a vector, in the order in which they first appear.
 
@@ -21,7 +17,6 @@ class Unique(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class UniqueSlices(Layer):
     """The different slices of an array along an axis.
 
@@ -38,7 +33,6 @@ class UniqueSlices(Layer):
     ordered: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
 class Partition(Layer):
     """The slices of an array dealt out to several arrays, their order kept.
 

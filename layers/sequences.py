@@ -6,17 +6,13 @@ number and shapes; a loop in which it grows is unrolled, so the number of rounds
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.shape import Movement
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceOf(Movement):
     """The inputs, any number of arrays, as a sequence."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceInsert(Movement):
     """Insert an element.
 
@@ -25,7 +21,6 @@ class SequenceInsert(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceErase(Movement):
     """Leave an element out.
 
@@ -34,7 +29,6 @@ class SequenceErase(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceAt(Movement):
     """Take one element. Inputs: the sequence of n elements; the place, a scalar in [-n, n).
 
@@ -43,12 +37,10 @@ class SequenceAt(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceLength(Movement):
     """The number of elements, an int32 scalar that is known while the program is traced."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceSplit(Movement):
     """Take an array apart along an axis into a sequence.
 
@@ -65,7 +57,6 @@ class SequenceSplit(Movement):
     keep_axis: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
 class SequenceJoin(Movement):
     """Join the elements along an axis. The input may also be a list, see :mod:`~jaxdnn.layers.lists`.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, PerAxis, require, require_at_least, require_one_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class Movement(Layer):
     """A layer without arithmetic."""
 
@@ -17,7 +14,6 @@ class Movement(Layer):
         return 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Concat(Movement):
     """Join any number of inputs, which agree in all other sizes, along an axis.
 
@@ -28,7 +24,6 @@ class Concat(Movement):
     axis: int = 1
 
 
-@dataclass(frozen=True, kw_only=True)
 class Slice(Movement):
     """Cut the input into consecutive parts along an axis, one output per part.
 
@@ -55,7 +50,6 @@ class Slice(Movement):
         require(ordered, f"slice points must increase from above 0, got {self.points}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Flatten(Movement):
     """Merge the axes from ``axis`` to ``end_axis``, both inclusive, into one.
 
@@ -67,7 +61,6 @@ class Flatten(Movement):
     end_axis: int = -1
 
 
-@dataclass(frozen=True, kw_only=True)
 class Reshape(Movement):
     """Replace some consecutive axes by others of the same number of elements.
 
@@ -90,12 +83,10 @@ class Reshape(Movement):
         require(count <= 1, f"at most one size can be inferred (-1), got {count} in {self.shape}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReshapeLike(Movement):
     """Give the first input the shape of the second one, which has the same number of elements."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Permute(Movement):
     """Reorder axes: axis i of the output is axis ``order[i]`` of the input.
 
@@ -110,7 +101,6 @@ class Permute(Movement):
         require(len(set(self.order)) == len(self.order), f"order {self.order} repeats an axis")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Crop(Movement):
     """Cut from the first input a window of the second one's size.
 
@@ -128,7 +118,6 @@ class Crop(Movement):
         require_at_least(0, offset=self.offset)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tile(Movement):
     """Repeat the whole input along consecutive axes.
 
@@ -144,7 +133,6 @@ class Tile(Movement):
         require_at_least(0, repeats=self.repeats)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Pad(Movement):
     """Add elements before and after axes; a negative number removes as many.
 
@@ -175,7 +163,6 @@ class Pad(Movement):
         require(fits, f"{count} values are given for {len(self.axes)} axes")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Reverse(Movement):
     """Reverse the order of the elements along axes.
 
@@ -186,7 +173,6 @@ class Reverse(Movement):
     axes: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShuffleChannel(Movement):
     """Deal out the channels of each group in turn.
 
@@ -204,7 +190,6 @@ class ShuffleChannel(Movement):
         require_at_least(1, groups=self.groups)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SpaceToDepth(Movement):
     """Move each block of pixels into the channels: sizes of x / block, channels * block^rank.
 
@@ -226,7 +211,6 @@ class SpaceToDepth(Movement):
         require_one_of(("block_first", "channel_first"), order=self.order)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DepthToSpace(Movement):
     """The inverse of :class:`SpaceToDepth`: channels become blocks of pixels.
 
@@ -244,7 +228,6 @@ class DepthToSpace(Movement):
         require_one_of(("block_first", "channel_first"), order=self.order)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Reorg(Movement):
     """Darknet's old reorganisation of (batch, C, H, W) into (batch, C * s^2, H / s, W / s) by a stride s.
 
@@ -262,7 +245,6 @@ class Reorg(Movement):
         require_at_least(1, stride=self.stride)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Gather(Movement):
     """Take elements along an axis: ``y[…, i, …] = x[…, indices[i], …]``.
 
@@ -278,7 +260,6 @@ class Gather(Movement):
     batch_axes: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Filter(Movement):
     """Keep the rows that a selector marks.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +15,6 @@ def _transform_flops(inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], leng
     return math.ceil(5 * numbers * math.log2(max(2, length)))
 
 
-@dataclass(frozen=True, kw_only=True)
 class PairedFourierTransform(Layer):
     """The discrete Fourier transform of an axis: ``y[k] = sum of x[n] * exp(-2πi k n / N)``, complex numbers as pairs.
 
@@ -47,7 +45,6 @@ class PairedFourierTransform(Layer):
         return _transform_flops(inputs, outputs, max(shape[self.axis] for shape in (inputs[0], outputs[0])))
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShortTimeFourier(Layer):
     """The Fourier transforms of a signal's frames, complex numbers as pairs.
 
@@ -76,7 +73,6 @@ class ShortTimeFourier(Layer):
         return _transform_flops(inputs, outputs, outputs[0][2])
 
 
-@dataclass(frozen=True, kw_only=True)
 class CosineWindow(Layer):
     """A window that is a sum of cosines: ``y[n] = sum over k of (-1)^k c[k] cos(2π k n / N)``, a constant (size,).
 
@@ -105,7 +101,6 @@ class CosineWindow(Layer):
         return samples.astype(np.float32)
 
 
-@dataclass(frozen=True, kw_only=True)
 class MelWeights(Layer):
     """How much each bin of a one-sided Fourier transform counts in each band of the mel scale, a constant.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_at_least
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProposalRows(Layer):
     """A first stage's detections as an array of a fixed size, for a second stage to start from.
 
@@ -17,7 +14,6 @@ class ProposalRows(Layer):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProposalScores(Layer):
     """A second stage's scores, minus infinity where a row holds no proposal.
 
@@ -36,7 +32,6 @@ class ProposalScores(Layer):
         require_at_least(1, classes=self.classes)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DetectedBoxes(Layer):
     """The boxes of detections in one image, as :class:`~jaxdnn.layers.resize.CropAndResize` takes them.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_at_least
 
 
-@dataclass(frozen=True, kw_only=True)
 class NonMaxSuppression(Layer):
     """Greedy suppression of boxes by their scores.
 
@@ -39,7 +36,6 @@ class NonMaxSuppression(Layer):
         require_at_least(0, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClassSuppression(Layer):
     """:class:`NonMaxSuppression` for each class of each image.
 
@@ -63,7 +59,6 @@ class ClassSuppression(Layer):
         require_at_least(0, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class BatchedSuppression(Layer):
     """:class:`NonMaxSuppression` for each class of each image, then the best boxes of all classes.
 

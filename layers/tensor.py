@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxdnn.layers.base import Layer, require_at_least, require_one_of
 from jaxdnn.layers.shape import Movement
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShapeOf(Movement):
     """What is known of an array's shape, as a constant: an int32 vector or scalar.
 
@@ -22,7 +19,6 @@ class ShapeOf(Movement):
         require_one_of(("sizes", "rank", "count"), what=self.what)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Fill(Movement):
     """An array of one value, which is the scalar input.
 
@@ -36,7 +32,6 @@ class Fill(Movement):
         require_at_least(0, shape=self.shape)
 
 
-@dataclass(frozen=True, kw_only=True)
 class FillLike(Movement):
     """An array of the input's shape and type, whose elements are all the same.
 
@@ -47,7 +42,6 @@ class FillLike(Movement):
     value: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class BroadcastTo(Movement):
     """Stretch axes of size 1, and lacking leading axes, to a shape.
 
@@ -60,7 +54,6 @@ class BroadcastTo(Movement):
     mutual: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Range(Movement):
     """The numbers from a start to a limit, which is left out, in equal steps.
 
@@ -68,7 +61,6 @@ class Range(Movement):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class LinSpace(Layer):
     """Numbers at equal distances; the first and the last one are the two scalar inputs.
 
@@ -82,7 +74,6 @@ class LinSpace(Layer):
         require_at_least(1, count=self.count)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Squeeze(Movement):
     """Remove axes of size 1.
 
@@ -93,7 +84,6 @@ class Squeeze(Movement):
     axes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExpandDims(Movement):
     """Insert axes of size 1.
 
@@ -104,7 +94,6 @@ class ExpandDims(Movement):
     axes: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AlignAxes(Movement):
     """Append axes of size 1, so that the first input's own axes lie below those of the second one from ``axis`` on.
 
@@ -119,7 +108,6 @@ class AlignAxes(Movement):
     axis: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class Stack(Movement):
     """Join inputs of one shape along a new axis.
 
@@ -130,7 +118,6 @@ class Stack(Movement):
     axis: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unstack(Movement):
     """The slices of the input along an axis, which they lack, one output each.
 
@@ -143,7 +130,6 @@ class Unstack(Movement):
     axis: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class SplitSizes(Movement):
     """Cut the input into consecutive parts along an axis, one output per part.
 
@@ -159,7 +145,6 @@ class SplitSizes(Movement):
         require_at_least(-1, sizes=self.sizes)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Roll(Movement):
     """Shift the elements along axes, those that leave at one end entering at the other.
 
@@ -172,7 +157,6 @@ class Roll(Movement):
     axes: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReverseSequence(Movement):
     """Reverse the first elements along one axis, as many as a second input tells for each place of another axis.
 
@@ -187,7 +171,6 @@ class ReverseSequence(Movement):
     batch_axis: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
 class SpaceToBatch(Movement):
     """Deal out spatial blocks to the batch, after padding with zeros.
 
@@ -206,7 +189,6 @@ class SpaceToBatch(Movement):
         require_at_least(1, block=self.block)
 
 
-@dataclass(frozen=True, kw_only=True)
 class BatchToSpace(Movement):
     """The inverse of :class:`SpaceToBatch`, then cells are cut off.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require_at_least
 from jaxdnn.layers.shape import Movement
@@ -12,7 +11,6 @@ TESTS = ("less_equal", "less", "greater_equal", "greater", "equal", "not_equal")
 """What a node may ask of a feature and its threshold; the place in this tuple is the test's number."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class TreeLeaves(Layer):
     """The leaf at which each row of x arrives in each tree.
 
@@ -38,7 +36,6 @@ class TreeLeaves(Layer):
         return math.prod(outputs[0]) * self.depth
 
 
-@dataclass(frozen=True, kw_only=True)
 class LookUp(Movement):
     """The value that belongs to the key that an element equals; what is not a number equals itself.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxdnn.layers.base import Layer, Shape, require, require_at_least, require_one_of
 
 Pair = tuple[float, float]
 
 
-@dataclass(frozen=True, kw_only=True)
 class YoloMap(Layer):
     """The predictions of a YOLO head, made probabilities where they are logits.
 
@@ -48,7 +46,6 @@ class YoloMap(Layer):
         require(not self.groups or total == self.classes, f"groups have {total} of {self.classes} classes")
 
 
-@dataclass(frozen=True, kw_only=True)
 class YoloDecode(Layer):
     """The boxes and class scores that a YOLO head's predictions mean, before any suppression.
 
@@ -101,7 +98,6 @@ class YoloDecode(Layer):
         return 2 * math.prod(inputs[0])
 
 
-@dataclass(frozen=True, kw_only=True)
 class GridDecode(Layer):
     """The boxes and class scores that the first YOLO's predictions mean, before any suppression.
 

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 
 from jaxdnn.lowering.recipes import CPU, jit_for, only_platform
-from jaxdnn.lowering.split import split
 
 
 def jit_here(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,6 +63,8 @@ class _Compiled:
     """A function for params and data of certain shapes, and the latest params as it has prepared them."""
 
     def __init__(self, function: Callable[..., Any], params: Any, data: Any) -> None:
+        from jaxdnn.lowering.split import split  # slow to import, as jax.extend is
+
         parts, self._results = split(function, params, data)
         self._kept, self._prepare = parts.kept, parts.prepare_now
         self._finish = jit_for(CPU, parts.finish)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import jaxdnn.layers
 from jaxdnn.layers.base import Layer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +67,41 @@ class Lowering:
         return self.nested or (self.float32(layer) if callable(self.float32) else self.float32)
 
 
-LOWERINGS: dict[type[Layer], Lowering] = {}
+class Lowerings(Mapping[type[Layer], Lowering]):
+    """The lowering of each type of layer.
+
+    A family is imported when the first of its layers is looked up: a network has layers of few of them. The layers of
+    ``layers/pooling.py`` have their lowerings in ``lowering/pooling.py``.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[type[Layer], Lowering] = {}
+
+    def add(self, layer: type[Layer], lowering: Lowering) -> None:
+        """Add what computes layers of a type."""
+        assert layer not in self._found, f"{layer.__name__} has two lowerings"
+        self._found[layer] = lowering
+
+    def __getitem__(self, layer: type[Layer]) -> Lowering:
+        if layer not in self._found:
+            _import_family(layer.__module__.rpartition(".")[2])
+        return self._found[layer]
+
+    def __iter__(self) -> Iterator[type[Layer]]:
+        for family in pkgutil.iter_modules(jaxdnn.layers.__path__):
+            _import_family(family.name)
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _import_family(name: str) -> None:
+    if importlib.util.find_spec(f"jaxdnn.lowering.{name}"):
+        importlib.import_module(f"jaxdnn.lowering.{name}")
+
+
+LOWERINGS = Lowerings()
 
 
 def lowers(
@@ -80,8 +117,7 @@ def lowers(
 
     def register(function: F) -> F:
         for layer in layers:
-            assert layer not in LOWERINGS, f"{layer.__name__} has two lowerings"
-            LOWERINGS[layer] = Lowering(function, float32, numpy, known, indices, nested, moves)
+            LOWERINGS.add(layer, Lowering(function, float32, numpy, known, indices, nested, moves))
         return function
 
     return register

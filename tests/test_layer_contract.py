@@ -45,7 +45,9 @@ def test_a_lowering_has_a_layer_and_lies_in_the_file_of_its_family(layer):
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_it_is_frozen_keyword_only_data(layer):
-    assert layer.__dataclass_params__.frozen
+    for change in (lambda it: setattr(it, "stride", 2), lambda it: delattr(it, "stride")):
+        with pytest.raises(dataclasses.FrozenInstanceError, match="stride"):
+            change(object.__new__(layer))
     assert all(field.kw_only for field in dataclasses.fields(layer))
 
 

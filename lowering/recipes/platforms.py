@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.extend.backend import backends
 
 CPU = "cpu"
 
@@ -70,6 +69,8 @@ def on_cpu() -> bool:
 
 def only_platform() -> str | None:
     """Return the platform on which all of this process's programs run, None if there are several."""
+    from jax.extend.backend import backends  # slow to import
+
     found = set(backends())
     return next(iter(found)) if len(found) == 1 else None
 

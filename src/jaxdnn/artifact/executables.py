@@ -28,7 +28,6 @@ from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.cache import uncached
 from jaxdnn.errors import FileError, InputError
 from jaxdnn.lowering.recipes import CPU, jit_for
-from jaxdnn.lowering.split import split
 
 _INSTRUCTIONS = Path("/proc/cpuinfo")
 
@@ -118,6 +117,8 @@ def machine_code(
 def _in_parts(
     function: Callable[[Arrays, Arrays], Results], params: Structures, inputs: Structures, device: jax.Device
 ) -> MachineCode:
+    from jaxdnn.lowering.split import split  # slow to import, as jax.extend is
+
     try:
         parts, _ = split(function, params, (inputs,))
     except Exception as error:  # as for compiled_for

@@ -36,7 +36,6 @@ from jaxdnn.layers.base import Layer
 from jaxdnn.layers.custom import Custom
 from jaxdnn.lowering import LOWERINGS
 
-_TYPES: dict[str, type[Layer]] = {each.__name__: each for each in LOWERINGS} | {"Custom": Custom}
 _DTYPES = ("bool", "bfloat16", "complex64", "complex128")
 _REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 
@@ -66,8 +65,14 @@ def read_graph(data: memoryview, arrays: memoryview) -> Graph:
 
 
 @cache
+def _types() -> dict[str, type[Layer]]:
+    """Return all types of layers by name."""
+    return {each.__name__: each for each in LOWERINGS} | {"Custom": Custom}
+
+
+@cache
 def _declared(name: str) -> dict[str, Any]:
-    return declared(_TYPES[name])
+    return declared(_types()[name])
 
 
 class _Writer(Writer):
@@ -124,9 +129,9 @@ class _Reader(Reader):
         record = Record(value, what)
         name, given = record.read("type", text), record.read("attributes", mapped(self._attribute))
         record.done()
-        if name not in _TYPES:
+        if name not in _types():
             raise ParseError(f"{what} is of the unknown type {name!r}")
-        layer = _TYPES[name]
+        layer = _types()[name]
         hints = _declared(name)
         for key, attribute in given.items():
             if key not in hints:
