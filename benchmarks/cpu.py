@@ -22,23 +22,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from measure import environment, save
+from rows import NETWORKS, Network, drawn_feeds, files_of
 
-NETWORKS = {
-    "SqueezeNet 1.1": "nets/caffe/squeezenet_v1.1.prototxt",
-    "AlexNet": "nets/caffe/bvlc_alexnet.prototxt",
-    "GoogLeNet": "nets/caffe/bvlc_googlenet.prototxt",
-    "ResNet-50": "darknet-zoo/cfgs/resnet50.cfg",
-    "VGG-16": "darknet-zoo/cfgs/vgg-16.cfg",
-    "MobileNet v1": "nets/caffe/mobilenet_v1.prototxt",
-    "MobileNet-SSD": "nets/caffe/MobileNetSSD_deploy.prototxt",
-    "MobileNet v2 YOLO": "darknet/MobileNetV2-YOLOv3-Nano-voc.cfg",
-    "YOLO-Fastest": "darknet/yolo-fastest-1.1.cfg",
-    "YOLOv4-tiny": "darknet-zoo/cfgs/yolov4-tiny-3l.cfg",
-    "YOLOv3": "darknet-zoo/cfgs/yolov3-voc.cfg",
-    "EfficientNet-B0": "darknet-zoo/cfgs/efficientnet_b0.cfg",
-}
+import jaxdnn
+
 TOLERANCE = 1e-3
 """How far outputs may be apart, relative to the largest of each; drawn weights amplify what is rounded."""
 CALLS = 3
@@ -80,20 +70,16 @@ class Result:
 class Case:
     """One network: its files, what it is fed, and the names of its outputs."""
 
-    description: Path
-    weights: Path
+    files: tuple[Path, ...]
     exported: Path
     feeds: dict[str, np.ndarray]
     outputs: tuple[str, ...]
     threads: int
+    channels_last: bool
 
 
 def jaxdnn_call(case: Case) -> Call:
-    import jax
-
-    import jaxdnn
-
-    net, _ = jaxdnn.optimize(jaxdnn.load(case.description, case.weights))
+    net, _ = jaxdnn.optimize(jaxdnn.load(*case.files))
     feeds = {name: jax.numpy.asarray(x) for name, x in case.feeds.items()}
 
     def call() -> Outputs:
@@ -107,14 +93,20 @@ def opencv_call(case: Case) -> Call:
     import cv2
 
     cv2.setNumThreads(case.threads)
-    darknet = case.description.suffix == ".cfg"
-    read = cv2.dnn.readNetFromDarknet if darknet else cv2.dnn.readNetFromCaffe
-    net = read(str(case.description), str(case.weights))
+    read = {
+        ".cfg": cv2.dnn.readNetFromDarknet,
+        ".prototxt": cv2.dnn.readNetFromCaffe,
+        ".pb": cv2.dnn.readNetFromTensorflow,
+    }
+    suffix = case.files[0].suffix
+    net = read[suffix](*map(str, case.files))
+    # OpenCV's pictures are channels first, whatever the network's are.
+    first, last = ((0, 3, 1, 2), (0, 2, 3, 1)) if case.channels_last else ((0, 1, 2, 3),) * 2
 
     def call() -> Outputs:
         for name, x in case.feeds.items():
-            net.setInput(x, "" if darknet else name)
-        return list(net.forward(case.outputs))
+            net.setInput(x.transpose(first), name if suffix == ".prototxt" else "")
+        return [y.transpose(last) if y.ndim == 4 else y for y in net.forward(case.outputs)]
 
     return call
 
@@ -151,33 +143,19 @@ LIBRARIES: dict[str, tuple[str, Callable[[Case], Call]]] = {
 """By name, the module that has to be installed, and what loads a network."""
 
 
-def prepare(path: Path, folder: Path, batch: int, threads: int) -> Case:
-    """Draw weights and an input, and write the files that the libraries read."""
-    import jax
-
-    import jaxdnn
-    from jaxdnn.importers import caffe, darknet
-
-    net = jaxdnn.load(path, key=jax.random.key(0))
-    # Drawn statistics are those of a blank file: a variance of zero would make values grow without end.
-    params = {
-        owner: {slot: np.ones_like(array) if slot == "variance" else array for slot, array in slots.items()}
-        for owner, slots in net.params.items()
-    }
-    net = net.replace(params=params)
-    weights, exported = folder / "net.weights", folder / "net.onnx"
-    (darknet if path.suffix == ".cfg" else caffe).save_weights(net, weights)
-    rng = np.random.default_rng(0)
-    feeds = {
-        value.name: rng.uniform(0, 1, (batch, *value.shape[1:])).astype(np.float32)
-        for value in net.graph.inputs
-        if not value.optional
-    }
+def prepare(network: Network, models: Path, folder: Path, batch: int, threads: int) -> Case:
+    """Write the files that the libraries read, and draw an input."""
+    files = files_of(network, models, folder)
+    net = jaxdnn.load(*files)
+    feeds = drawn_feeds(net, network, batch)
+    exported = folder / "net.onnx"
     try:
-        jaxdnn.optimize(net)[0].to_onnx(exported, batch=batch)
+        shapes = {name: x.shape for name, x in feeds.items()}
+        jaxdnn.optimize(net)[0].to_onnx(exported, batch=batch, input_shapes=shapes if network.shape else None)
     except jaxdnn.JaxdnnError as error:
         print(f"  no ONNX export: {error}")
-    return Case(path, weights, exported, feeds, net.program.default_outputs(feeds), threads)
+    outputs = net.program.default_outputs(feeds)
+    return Case(files, exported, feeds, outputs, threads, network.channels_last)
 
 
 def measured(case: Case, blocks: int) -> dict[str, Result]:
@@ -261,7 +239,7 @@ def main() -> None:
     found = {}
     for name in arguments.networks or NETWORKS:
         with tempfile.TemporaryDirectory() as folder:
-            case = prepare(models / NETWORKS[name], Path(folder), arguments.batch, arguments.threads)
+            case = prepare(NETWORKS[name], models, Path(folder), arguments.batch, arguments.threads)
             found[name] = show(name, measured(case, arguments.blocks))
     installed = [n for n in ("onnxruntime", "openvino") if importlib.util.find_spec(n) is not None]
     versions = environment("jax", "numpy", "opencv-python-headless", *installed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from jaxdnn.errors import InputError
 from jaxdnn.importers.files import file_of, kind_of, read_head
@@ -23,6 +25,19 @@ _ONNX = re.compile(rb"\x08[\x02-\x20][\x12\x1a\x22\x28\x32\x3a\x42]")
 """A ModelProto begins with the version of its format, at least 2, and goes on with any other of its fields."""
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let Python not look for garbage: a graph is many small objects that stay, and each look goes over all of them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_without_collections()
 def load_model(
     paths: list[str],
     *,

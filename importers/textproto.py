@@ -7,7 +7,7 @@ neither of. Reading is iterative, so nesting depth is bounded by memory alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +25,15 @@ _STEP = re.compile(
 )
 """A whole field of one scalar, the beginning of a message, or its end. Whatever has another form (lists, extensions,
 angle brackets, strings in several pieces, errors) is read token by token."""
+
+_INSIDE = rf"[^{{}}<>\[\]\"'\#]++ | {STRING}"
+_BLOCK = re.compile(
+    rf"\{{(?:{_INSIDE} | \{{(?:{_INSIDE} | \{{(?:{_INSIDE} | \{{(?:{_INSIDE})*+\}})*+\}})*+\}})*+\}}(?:{SPACE}[,;])?+",
+    re.VERBOSE,
+)
+"""A message without comments and lists in brackets, and no more than three others in each other within it."""
+_SHORT = 1024
+"""Characters of a message up to which it may be shared."""
 
 _CLOSER = {"{": "}", "<": ">"}
 
@@ -76,13 +85,17 @@ class Message:
         self.fields.append((name, value))
 
 
-def parse(text: str) -> Message:
+def parse(text: str, shared: Container[str] = ()) -> Message:
     """Read a whole file.
+
+    Args:
+        text: of the file.
+        shared: the fields whose messages may be one where they are written alike. Its place is then the first one's.
 
     Raises:
         ParseError: the syntax is broken; it carries line and column.
     """
-    return _Parser(text).file()
+    return _Parser(text, shared).file()
 
 
 class _Open(NamedTuple):
@@ -103,8 +116,10 @@ class _Open(NamedTuple):
 class _Parser:
     """Keeps the messages that are open on a stack of its own."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, shared: Container[str]) -> None:
         self._text = text
+        self._shared = shared
+        self._known: dict[str, Message] = {}
         self._tokens = Tokens(text)
         self._stack: list[_Open] = []
         self._current = Message()
@@ -126,26 +141,34 @@ class _Parser:
 
     def _steps(self) -> None:
         """Read on in steps as long as they will do."""
-        text, tokens, stack = self._text, self._tokens, self._stack
+        text, tokens, stack, known = self._text, self._tokens, self._stack, self._known
         position = tokens.position
         while step := _STEP.match(text, position):
             kind = step.lastgroup
-            if kind == "close":
-                if not stack or stack[-1].bracket or text[stack[-1].brace] != "{":
-                    break
-                self._current = stack.pop().parent
-            else:
-                name = step["name"]
-                if kind == "word":
-                    value = Scalar(step["word"], False, *tokens.place(step.start("word")))
-                    self._current.fields.append((name, value))
-                elif kind == "string":
-                    place = tokens.place(step.start("string"))
-                    data = unescape(step["string"], *place)
-                    self._current.fields.append((name, Scalar(_decode(data), True, *place, data)))
-                else:
-                    self._begin(name, tokens.place(step.start("name")), step.start("open"), None)
             position = step.end()
+            if kind == "string":
+                name, string = step.group("name", "string")
+                place = tokens.place(step.start("string"))
+                data = unescape(string, *place)
+                self._current.fields.append((name, Scalar(_decode(data), True, *place, data)))
+            elif kind == "word":
+                name, word = step.group("name", "word")
+                self._current.fields.append((name, Scalar(word, False, *tokens.place(step.start("word")))))
+            elif kind == "open":
+                name, brace = step["name"], position - 1
+                block = _BLOCK.match(text, brace) if name in self._shared else None
+                if block and block[0] in known:
+                    self._current.fields.append((name, known[block[0]]))
+                    position = block.end()
+                    continue
+                self._begin(name, tokens.place(step.start("name")), brace, None)
+                if block and block.end() - brace <= _SHORT:
+                    known[block[0]] = self._current
+            elif not stack or stack[-1].bracket or text[stack[-1].brace] != "{":
+                position = step.start()
+                break
+            else:
+                self._current = stack.pop().parent
         tokens.move(position)
 
     def _field(self, token: Token) -> None:

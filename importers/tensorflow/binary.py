@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 import numpy as np
 
@@ -53,20 +54,25 @@ _CACHED = 64
 """Attributes and shapes of up to so many bytes are decoded once: most of a graph's are the same few."""
 
 
-def read_binary(data: bytes) -> GraphDef:
+def read_binary(data: bytes, ops: Container[str] | None = None) -> GraphDef:
     """Read a GraphDef.
+
+    Args:
+        data: the file.
+        ops: what the nodes compute that are needed; of the others only the name is read. By default all are.
 
     Raises:
         ParseError: the bytes are damaged or cut short; it says where.
     """
-    return _Reader(data).graph()
+    return _Reader(data, ops).graph()
 
 
 class _Reader:
     """Walks messages in place; only the arrays' raw bytes are left where they are."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, ops: Container[str] | None) -> None:
         self._buffer = data
+        self._ops = ops
         self._payloads = memoryview(data)
         self._entries: dict[bytes, tuple[str, Attribute | None]] = {}
         self._shapes: dict[bytes, tuple[int | None, ...] | None] = {}
@@ -120,6 +126,8 @@ class _Reader:
                     name = self._text(first, last)
                 elif number == 2:
                     op = self._text(first, last)
+                    if depth == 1 and self._ops is not None and op not in self._ops:
+                        break
         except ParseError as error:
             error.layer = error.layer or (f"{name!r} ({op or 'no op'})" if name else None)
             raise

@@ -45,7 +45,7 @@ class FunctionName:
 Attribute = bool | int | float | bytes | DType | TensorShape | Tensor | FunctionName | list["Attribute"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as Tensor is not
 class NodeDef:
     """A node as the file states it.
 

@@ -15,6 +15,7 @@ from jaxdnn.importers.tensorflow.order import Reference, data_inputs, needed
 from jaxdnn.importers.tensorflow.postprocessor import recognize
 from jaxdnn.importers.tensorflow.savedmodel import read_graph
 from jaxdnn.importers.tensorflow.scope import Scope
+from jaxdnn.importers.tensorflow.stored import dequantized
 from jaxdnn.importers.tensorflow.tensors import NAMES, DType
 from jaxdnn.importers.tensorflow.text import read_text as parse_text
 from jaxdnn.importers.tensorflow.textgraph import CROP, translate
@@ -53,36 +54,42 @@ def load_model(
     Raises:
         JaxdnnError: a file cannot be read or does not make sense; the message says where.
     """
-    graph = _merge([(path, _read(path)) for path in paths])
+    graph = _read(paths)
     with located(file=paths[0]):
         if not graph.nodes:
             raise FileError("not a GraphDef: there is no node in it")
         return _import(graph, paths, inputs, outputs, custom)
 
 
-def _read(path: str) -> GraphDef:
-    binary = kind_of(read_head(path)) == "binary"
-    with located(file=path):
-        if not binary:
-            return parse_text(read_text(path))
-        with open(path, "rb") as file:
-            return read_graph(file.read())
-
-
-def _merge(graphs: list[tuple[str, GraphDef]]) -> GraphDef:
-    """Join a text graph and the binary one that holds its weights.
-
-    The text's nodes are the graph. A constant is the binary file's of the same name, if there is one; constants
-    other pure sources that only the binary file has may be read by name.
-    """
-    if len(graphs) == 1:
-        return graphs[0][1]
-    texts = [graph for path, graph in graphs if kind_of(read_head(path)) == "text"]
-    binaries = [graph for path, graph in graphs if kind_of(read_head(path)) == "binary"]
+def _read(paths: list[str]) -> GraphDef:
+    """Read a graph, or a text graph and the binary one that holds its weights."""
+    kinds = {path: kind_of(read_head(path)) for path in paths}
+    if len(paths) == 1:
+        return _read_text(paths[0]) if kinds[paths[0]] == "text" else _read_binary(paths[0])
+    texts = [path for path in paths if kinds[path] == "text"]
+    binaries = [path for path in paths if kinds[path] == "binary"]
     if len(texts) != 1 or len(binaries) != 1:
         kind = "text" if texts else "binary"
-        raise FileError(f"both files are {kind}: one .pb and one .pbtxt are expected", file=graphs[1][0])
-    text, binary = texts[0], binaries[0]
+        raise FileError(f"both files are {kind}: one .pb and one .pbtxt are expected", file=paths[1])
+    return _merge(_read_text(texts[0]), _read_binary(binaries[0], _SOURCES))
+
+
+def _read_text(path: str) -> GraphDef:
+    with located(file=path):
+        return parse_text(read_text(path))
+
+
+def _read_binary(path: str, ops: Container[str] | None = None) -> GraphDef:
+    with located(file=path), open(path, "rb") as file:
+        return read_graph(file.read(), ops)
+
+
+def _merge(text: GraphDef, binary: GraphDef) -> GraphDef:
+    """Join a text graph and the binary one that holds its weights.
+
+    The text's nodes are the graph. A constant is the binary file's of the same name, if there is one; constants and
+    other pure sources that only the binary file has may be read by name.
+    """
     stored = {node.name: node for node in binary.nodes if node.op == "Const"}
     own = {node.name for node in text.nodes}
     nodes = [
@@ -116,7 +123,9 @@ def _import(
     custom: Container[str],
 ) -> Model:
     builder = TensorFlowBuilder(graph.functions, graph.producer, paths[0], custom)
-    scope = Scope(builder, recognize(graph.nodes))
+    fed = {Reference.parse(name).node for name in inputs or ()}
+    nodes = graph.nodes if "Dequantize" in custom else dequantized(graph.nodes, fed)
+    scope = Scope(builder, recognize(nodes))
     if outputs is None:
         outputs = graph.results or _guessed_outputs(graph)
     names = tuple(outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from jaxdnn.errors import FileError, ParseError, some
@@ -18,8 +19,11 @@ SIGNATURE = "serving_default"
 Span = tuple[int, int]
 
 
-def read_graph(data: bytes) -> GraphDef:
+def read_graph(data: bytes, ops: Container[str] | None = None) -> GraphDef:
     """Read a binary GraphDef, or the graph for inference of a SavedModel.
+
+    ``ops`` are those of a GraphDef's nodes that are read whole, see
+    :func:`~jaxdnn.importers.tensorflow.binary.read_binary`.
 
     ::
 
@@ -36,7 +40,7 @@ def read_graph(data: bytes) -> GraphDef:
         return _read_saved_model(data)
     if kind == "MetaGraphDef":
         raise FileError("this is a MetaGraphDef (.meta), not a frozen graph: its variables lie elsewhere")
-    return read_binary(data)
+    return read_binary(data, ops)
 
 
 def _read_saved_model(data: bytes) -> GraphDef:

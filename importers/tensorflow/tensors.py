@@ -78,6 +78,7 @@ class DType:
     number: int
 
     @classmethod
+    @cache
     def of(cls, number: int) -> DType:
         """Read a number, of a reference type too."""
         return cls(number - _REFERENCE if number > _REFERENCE else number)
@@ -93,7 +94,7 @@ class DType:
         return _TYPES.get(self.number, ("", None))[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # graphs have thousands, and a frozen one takes three times as long to make
 class Tensor:
     """An array as it is stored.
 

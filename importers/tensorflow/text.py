@@ -75,10 +75,18 @@ def read_text(text: str) -> GraphDef:
     Raises:
         ParseError: the syntax is broken, or a field is unknown or of a wrong type; it carries the line.
     """
-    message = _checked(textproto.parse(text), "GraphDef")
-    nodes = tuple(_node(node, 1) for node in _messages(message, "node"))
+    try:
+        return _graph(textproto.parse(text, shared={"attr"}))
+    except ParseError:
+        return _graph(textproto.parse(text))  # in which each attribute knows its own line
+
+
+def _graph(message: Message) -> GraphDef:
+    _checked(message, "GraphDef")
+    known: _Known = {}
+    nodes = tuple(_node(node, 1, known) for node in _messages(message, "node"))
     functions = [
-        _function(function)
+        _function(function, known)
         for library in _messages(message, "library")
         for function in _messages(_checked(library, "FunctionDefLibrary"), "function")
     ]
@@ -143,6 +151,9 @@ def _type(value: Scalar) -> DType:
     return DType.of(integer(value))
 
 
+_Known = dict[int, dict[str, Attribute]]
+"""Attributes by the identity of the message that states them: most of a graph's are the same few."""
+
 _READERS: dict[str, Callable[[Scalar], Attribute]] = {
     "i": integer,
     "f": number,
@@ -151,24 +162,32 @@ _READERS: dict[str, Callable[[Scalar], Attribute]] = {
 }
 
 
-def _node(message: Message, depth: int) -> NodeDef:
+def _node(message: Message, depth: int, known: _Known) -> NodeDef:
     with located(line=message.line):
         _checked(message, "NodeDef")
         name, op = _string(message, "name"), _string(message, "op")
         with located(layer=f"{name!r} ({op or 'no op'})"):
             inputs = tuple(value.text for value in _scalars(message, "input"))
-            return NodeDef(name, op, inputs, _attributes(message, depth), message.line)
+            return NodeDef(name, op, inputs, _attributes(message, depth, known), message.line)
 
 
-def _attributes(message: Message, depth: int) -> dict[str, Attribute]:
-    attributes = {}
+def _attributes(message: Message, depth: int, known: _Known) -> dict[str, Attribute]:
+    attributes: dict[str, Attribute] = {}
     for entry in _messages(message, "attr"):
-        _checked(entry, "Entry")
-        for value in _messages(entry, "value"):
-            found = _attribute(value, depth + 1)
-            if found is not None:
-                attributes[_string(entry, "key")] = found
+        if id(entry) not in known:
+            known[id(entry)] = _entry(entry, depth)
+        attributes |= known[id(entry)]
     return attributes
+
+
+def _entry(message: Message, depth: int) -> dict[str, Attribute]:
+    _checked(message, "Entry")
+    found = {}
+    for value in _messages(message, "value"):
+        attribute = _attribute(value, depth + 1)
+        if attribute is not None:
+            found[_string(message, "key")] = attribute
+    return found
 
 
 def _attribute(message: Message, depth: int) -> Attribute | None:
@@ -199,7 +218,7 @@ def _elements(message: Message, depth: int) -> list[Attribute]:
             elements.append(_tensor(value))
         elif name == "func":
             _checked(value, "NameAttrList")
-            elements.append(FunctionName(_string(value, "name"), _attributes(value, depth + 1)))
+            elements.append(FunctionName(_string(value, "name"), _attributes(value, depth + 1, {})))
     return elements
 
 
@@ -238,7 +257,7 @@ def _tensor(message: Message) -> Tensor:
     )
 
 
-def _function(message: Message) -> FunctionDef:
+def _function(message: Message, known: _Known) -> FunctionDef:
     _checked(message, "FunctionDef")
     name = ""
     arguments: dict[str, tuple[Argument, ...]] = {"input_arg": (), "output_arg": ()}
@@ -248,7 +267,7 @@ def _function(message: Message) -> FunctionDef:
         arguments = {
             kind: tuple(_argument(argument) for argument in _messages(signature, kind)) for kind in arguments
         }
-    nodes = tuple(_node(node, 2) for node in _messages(message, "node_def"))
+    nodes = tuple(_node(node, 2, known) for node in _messages(message, "node_def"))
     entries = [_checked(entry, "Entry") for entry in _messages(message, "ret")]
     returns = {_string(entry, "key"): _string(entry, "value") for entry in entries}
     return FunctionDef(name, arguments["input_arg"], arguments["output_arg"], nodes, returns)

@@ -197,6 +197,47 @@ def test_whole_steps_read_what_single_tokens_read(text):
         assert in_steps == result()
 
 
+def without_places(message):
+    return [
+        (
+            name,
+            without_places(value) if isinstance(value, Message) else (value.text, value.quoted, value.data),
+        )
+        for name, value in message.fields
+    ]
+
+
+BLOCKS = [
+    "b { a: 1 }",
+    "b{a:1}",
+    "b { c { d: '}' } } ;",
+    "c { b { a: 1 } },",
+    'c: { b: "{" # }\n }',
+    "b { a: [1] }",
+    "b { e < > }",
+]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(PIECES + STEPS + BLOCKS * 3), max_size=20).map("".join))
+def test_shared_messages_say_the_same(text):
+    def result(shared) -> object:
+        try:
+            return without_places(parse(text, shared))
+        except ParseError as error:
+            return error.message, error.line, error.column
+
+    assert result({"b", "c"}) == result(())
+
+
+def test_messages_written_alike_are_one():
+    found = parse("b { a: 1 } n { b { a: 1 } } b { a: 2 } d { } d { }", {"b"})
+    first, second = found.messages("b")
+    assert found.messages("n")[0].messages("b") == [first]
+    assert found.messages("n")[0].messages("b")[0] is first is not second
+    assert len({id(message) for message in found.messages("d")}) == 2
+
+
 def test_steps_and_tokens_take_turns():
     message = parse("a: 1\n b [{ c: 'x' }, <\n d: - 2 >]\n e: [3,\n4] f {\n g: 5 } # }\n h: 'y' 'z'")
     places = []

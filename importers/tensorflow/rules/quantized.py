@@ -23,12 +23,16 @@ def _axis(node: NodeSource) -> int | None:
 @rules("Dequantize", inputs=3)
 def dequantize(b: TensorFlowBuilder, node: NodeSource, inputs: Values) -> Values:
     """Mode and axis are attributes."""
-    layer = Dequantize(
+    return (dequantized(b, node, layer_of(node), inputs),)
+
+
+def layer_of(node: NodeSource) -> Dequantize:
+    """Return what a Dequantize node says."""
+    return Dequantize(
         mode=node.attributes.one_of("mode", _MODES, "MIN_COMBINED").lower(),
         axis=_axis(node),
         narrow_range=node.attributes.boolean("narrow_range", False),
     )
-    return (dequantized(b, node, layer, inputs),)
 
 
 def dequantized(

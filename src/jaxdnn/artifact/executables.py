@@ -14,6 +14,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import is_
 from pathlib import Path
@@ -162,8 +163,8 @@ def load_executable(
     Raises:
         FileError: XLA cannot read it.
     """
-    run = _load(stored.member, members, device)
-    preparation = None if stored.preparation is None else _load(stored.preparation, members, device)
+    with ThreadPoolExecutor() as pool:
+        run, *preparations = pool.map(lambda member: _load(member, members, device), stored.members)
     outputs = sorted(stored.outputs)
     counts = sorted(name for name, axis in stored.outputs.items() if axis is not None)
     latest: tuple[list[Any], list[Any]] = ([], [])
@@ -176,7 +177,8 @@ def load_executable(
             raise FileError(f"{stored.member!r} reads more than the {len(weights)} params that there are")
         if len(known) != len(weights) or not all(map(is_, known, weights)):
             kept = weights if stored.kept is None else [weights[number] for number in stored.kept]
-            arguments = [*(preparation.execute(weights) if preparation else ()), *kept]
+            prepared = (array for each in preparations for array in each.execute(weights))
+            arguments = [*prepared, *kept]
             latest = weights, arguments
         results = run.execute([*arguments, *(inputs[name] for name in sorted(inputs))])
         return dict(zip(outputs, results, strict=False)), dict(

@@ -199,3 +199,13 @@ def test_a_function_that_calls_itself(tmp_path):
     parts = (placeholder("x", ()), node("y", "PartitionedCall", "x", f=Function("f")))
     with pytest.raises(GraphError, match="calls itself without a bound: f -> f"):
         load(tmp_path, *parts, functions=(loop,))
+
+
+def test_an_error_in_an_attribute_that_stands_twice_is_at_its_own_line(tmp_path):
+    attr = 'attr { key: "T" value { type: DT_NOTHING } }'
+    function = f'library {{ function {{ node_def {{ name: "n" op: "Abs" {attr} }} }} }}'
+    path = tmp_path / "graph.pbtxt"
+    path.write_text(f'{function}\n\nnode {{ name: "y" op: "Abs"\n{attr} }}')
+    with pytest.raises(jaxdnn.JaxdnnError, match="DT_NOTHING") as caught:
+        jaxdnn.load(path)
+    assert caught.value.line == 4
