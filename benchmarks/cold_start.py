@@ -9,8 +9,9 @@ and medians count. Ways to start:
 * ONNX Runtime: a session from our ONNX export, ``run``;
 * jaxdnn: ``load`` and a call; the same with a filled ``jaxdnn.cache``; and an artifact with machine code.
 
-"ready" counts from the imports' end to the first result, "process" from the interpreter's start. Then the machine code
-of the artifact is timed against the jitted function in one process: "steady".
+"ready" counts from the imports' end to the first result, "process" from the interpreter's start; "peak" is the most
+memory that the process had. Then the machine code of the artifact is timed against the jitted function in one process:
+"steady".
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ start = time.perf_counter()
 {work}
 done = time.perf_counter()
 age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(open("/proc/self/stat").read().rpartition(")")[2].split()[19]) / 100
-print(json.dumps({{"ready": done - start, "process": age}}))
+print(json.dumps({{"ready": done - start, "process": age, "peak": peak()}}))
 """
 WAYS = {
     "OpenCV": (
@@ -111,7 +112,10 @@ if __name__ == "__main__":
         results[name] = result
         print(name)
         for way in WAYS:
-            print(f"  {way:18} ready {result[way]['ready']:6.3f} s   process {result[way]['process']:6.3f} s")
+            print(
+                f"  {way:18} ready {result[way]['ready']:6.3f} s   process {result[way]['process']:6.3f} s   "
+                f"peak {result[way]['peak']:6.0f} MiB"
+            )
         steady = result["steady"]
         print(f"  steady: artifact {steady['artifact'] * 1e3:.2f} ms, jitted {steady['jitted'] * 1e3:.2f} ms")
     versions = environment("jax", "numpy", "opencv-python-headless", "onnxruntime")

@@ -47,7 +47,7 @@ NETWORKS = {
     "YOLOv4-tiny": Network("darknet-zoo/cfgs/yolov4-tiny-custom.cfg", shape=(3, 416, 416)),
     "YOLOv3": Network("darknet-zoo/cfgs/yolov3-voc.cfg", shape=(3, 416, 416)),
     "EfficientNet-B0": Network("darknet-zoo/cfgs/efficientnet_b0.cfg", shape=(3, 224, 224)),
-    "Face detector": Network(f"{_FACES}_uint8.pb", f"{_FACES}.pbtxt", (3, 300, 300)),
+    "Face detector": Network(f"{_FACES}_uint8.pb", f"{_FACES}.pbtxt", (300, 300, 3)),
     "U-Net": Network("tensorflow/nets/unet_deconv_resize.pb", shape=(128, 128, 3)),
     "Xception": Network("tensorflow/nets/xception_narrow.pb", shape=(71, 71, 3)),
 }

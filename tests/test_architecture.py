@@ -50,6 +50,7 @@ MAY_IMPORT = {
         "importers",  # only exporting, for files that are written whole or not at all
     ),
     "cache": ("errors",),
+    "memory": (),
     "warmup": ("errors", "lowering"),
     "loader": ("errors", "importers", "ir", "lowering", "net", "passes", "policy"),
     "optimize": ("errors", "ir", "lowering", "net", "passes"),
@@ -91,6 +92,7 @@ LIBRARIES = {
     "onnx": ("numpy", "jax", "onnx"),
     "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
     "cache": ("jax",),
+    "memory": (),
     "warmup": ("numpy", "jax"),
     "loader": ("jax",),
     "optimize": ("numpy",),

@@ -34,6 +34,7 @@ def test_exported_names():
         "compare",
         "detections",
         "join",
+        "keep_memory",
         "load",
         "load_artifact",
         "optimize",

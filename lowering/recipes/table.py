@@ -33,7 +33,11 @@ _FEW_CHANNELS = 4
 _MANY_CHANNELS = 64
 """Channels and filters from which on Winograd's products are worth the sums around them."""
 _MANY_TILES = 36
-"""Winograd's tiles from which on their matrices are large enough."""
+"""Winograd's tiles of a picture from which on their matrices are large enough."""
+_WIDE, _TILES_OF_WIDE = 256, 128
+"""Channels and filters, and tiles of a whole batch, from which on smaller pictures are worth it too: Winograd's weights
+are four times as large as others, and each call reads them anew.
+"""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,10 @@ def _is_tiled(task: Convolution) -> bool:
     ):
         return False
     tiles = math.prod(-(-n // OUTPUTS) for n in task.size)
-    return min(task.channels, task.filters) >= _MANY_CHANNELS and tiles >= _MANY_TILES
+    width = min(task.channels, task.filters)
+    batch = task.batch if isinstance(task.batch, int) else 1
+    many = tiles >= _MANY_TILES or (width >= _WIDE and batch * tiles >= _TILES_OF_WIDE)
+    return width >= _MANY_CHANNELS and many
 
 
 RECIPES = (

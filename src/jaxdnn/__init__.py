@@ -21,6 +21,7 @@ from jaxdnn.freezing import trainable
 from jaxdnn.loader import load
 from jaxdnn.lowering import Padded, Spec
 from jaxdnn.lowering.custom import CustomLayer, register_layer, unregister_layer
+from jaxdnn.memory import keep_memory
 from jaxdnn.net import Net
 from jaxdnn.optimize import optimize
 from jaxdnn.policy import Policy
@@ -56,6 +57,7 @@ __all__ = [
     "compare",
     "detections",
     "join",
+    "keep_memory",
     "load",
     "load_artifact",
     "optimize",

@@ -14,7 +14,7 @@ from support.shared import shared_folder
 
 MODELS = shared_folder()
 PROTOTXTS = sorted(MODELS.glob("nets/caffe/*.prototxt")) if MODELS else []
-LARGE = ("MobileNetSSD_deploy", "bvlc_googlenet_train_val")
+LARGE = ("MobileNetSSD_deploy", "bvlc_alexnet", "bvlc_googlenet", "bvlc_googlenet_train_val")
 
 pytestmark = [
     pytest.mark.slow,

@@ -55,6 +55,7 @@ def networks():
     return trained(MODELS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_networks(networks, name, tmp_path):
     network = networks[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -288,7 +289,10 @@ def load_artifact(
             _custom_layers=registered() | parse(custom_layers or {}),
             _runners=Runners(manifest, members, device, trust=trust),
         )
-        if artifact.origin == "IR":
+        with ThreadPoolExecutor() as pool:
+            pool.submit(lambda: artifact._on_device)  # while XLA links machine code
+            origin = artifact.origin
+        if origin == "IR":
             if not has_graph(members):
                 raise FileError(f"nothing in the artifact can be used here: {'; '.join(artifact.notes)}")
             _ = artifact.net  # what is wrong with it shows now
