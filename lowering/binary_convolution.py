@@ -8,7 +8,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from jaxdnn.layers.base import normalize_axis, spread
+from jaxdnn.layers.base import spread
 from jaxdnn.layers.binary_convolution import BinaryConv
 from jaxdnn.layers.padding import ends
 from jaxdnn.lowering.convolution import conv
@@ -22,11 +22,15 @@ def binary_conv(layer: BinaryConv, weights: Mapping[str, jax.Array], x: jax.Arra
     magnitude = jnp.mean(jnp.abs(weight), axis=range(1, weight.ndim), keepdims=True)
     weights = {**weights, "weight": _sign(weight) * magnitude}
     if layer.binary_input:
-        axis = normalize_axis(layer.axis, x.ndim)
-        rank = x.ndim - axis - 1
-        stride, dilation = spread("stride", layer.stride, rank), spread("dilation", layer.dilation, rank)
-        before, after = ends(layer.padding, x.shape[axis + 1 :], weight.shape[2:], stride, dilation)
-        pads = [(0, 0)] * (axis + 1) + list(zip(before, after, strict=True))
+        spatial = layer.spatial(x.shape)[1]
+        first = x.ndim - len(spatial) - layer.channels_last
+        stride, dilation = (
+            spread(name, value, len(spatial))
+            for name, value in (("stride", layer.stride), ("dilation", layer.dilation))
+        )
+        before, after = ends(layer.padding, spatial, weight.shape[2:], stride, dilation)
+        pads = [(0, 0)] * x.ndim
+        pads[first : first + len(spatial)] = zip(before, after, strict=True)
         x = jnp.pad(_sign(x), pads, constant_values=-1)
         layer = replace(layer, padding=0)
     return conv(layer, weights, x)

@@ -13,15 +13,21 @@ def sign(x):
     return np.where(x > 0, 1, -1).astype(np.float32)
 
 
-@given(st.integers(1, 2), st.integers(0, 2), st.booleans(), st.booleans(), st.integers(0, 2**16))
-def test_binary_conv(stride, padding, binary_input, bias, seed):
+@given(
+    st.integers(1, 2), st.integers(0, 2), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 2**16)
+)
+def test_binary_conv(stride, padding, binary_input, bias, channels_last, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((2, 4, 5, 6)).astype(np.float32)
     weights = {"weight": rng.standard_normal((6, 2, 3, 3)).astype(np.float32)}
     if bias:
         weights["bias"] = rng.standard_normal(6).astype(np.float32)
     sizes = {"filters": 6, "kernel": 3, "groups": 2, "bias": bias, "stride": stride}
-    got = run(BinaryConv(**sizes, padding=padding, binary_input=binary_input), x, **weights)
+    layer = BinaryConv(**sizes, padding=padding, binary_input=binary_input, channels_last=channels_last)
+    if channels_last:
+        got = run(layer, x.transpose(0, 2, 3, 1), **weights).transpose(0, 3, 1, 2)
+    else:
+        got = run(layer, x, **weights)
     magnitude = np.abs(weights["weight"]).mean(axis=(1, 2, 3), keepdims=True)
     weights["weight"] = sign(weights["weight"]) * magnitude
     if binary_input:

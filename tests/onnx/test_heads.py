@@ -1,6 +1,7 @@
 """Detectors' heads as operators, in ONNX Runtime, against the heads themselves."""
 
 import numpy as np
+import onnx
 import pytest
 
 from jaxdnn.ir import Graph, Model, Node, Source, Value
@@ -11,7 +12,7 @@ from jaxdnn.layers.stages import ProposalRows
 from jaxdnn.layers.suppression import BatchedSuppression, ClassSuppression, NonMaxSuppression
 from jaxdnn.net import Net
 from support.layer import net_of
-from support.onnx_runtime import check_export, operators
+from support.onnx_runtime import check_export, operators, run
 
 rng = np.random.default_rng(1)
 PRIORS, CLASSES = 12, 3
@@ -60,6 +61,21 @@ def test_detection_output(attributes):
     model = check_export(net, *calls)
     assert "NonMaxSuppression" in operators(model)
     assert "Loop" not in operators(model)
+
+
+def test_no_array_is_empty_where_nothing_is_found():
+    """OpenCV 5 divides by zero there."""
+    layer = DetectionOutput(classes=CLASSES, confidence_threshold=2.0)
+    arrays = (*predictions(layer, 1), prior())
+    feeds = dict(zip(("x0", "x1", "x2"), arrays, strict=True))
+    model = net_of(layer, *arrays).to_onnx()
+    (detections,) = run(model, feeds).values()
+    np.testing.assert_array_equal(detections[0, 0], [[0, *[-1] * 6]])
+    inner = [name for node in model.graph.node for name in node.output if name != model.graph.output[0].name]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in inner)
+    found = run(model, feeds)
+    assert len(found) > 20
+    assert not [name for name, array in found.items() if array.size == 0]
 
 
 def head_net(layer, priors, *further):

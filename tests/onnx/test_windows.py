@@ -1,11 +1,13 @@
 """Convolutions and pools of all attributes in ONNX Runtime, against the nets that hold them."""
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import jaxdnn
+from jaxdnn.layers.binary_convolution import BinaryConv
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col
 from jaxdnn.layers.normalization import BatchNorm, LocalResponseNorm
 from jaxdnn.layers.pooling import MaxUnpool, Pool, SpatialPyramidPool
@@ -172,3 +174,23 @@ def test_batch_norm(shape, axis, statistics):
     net = net_of(layer, x, **{slot: np.abs(noise(*sizes)) for slot, sizes in shapes.items()})
     model = net.to_onnx(batch=shape[0])
     np.testing.assert_allclose(run(model, {"x0": x})["y0"], net(x)["y0"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shape"),
+    [
+        ({"kernel": 3, "padding": 1}, (2, 4, 5, 6)),
+        ({"kernel": 3, "padding": 1, "binary_input": False}, (2, 4, 5, 6)),
+        ({"kernel": (2, 3), "stride": 2, "groups": 2, "bias": False}, (1, 4, 7, 6)),
+        ({"kernel": 3, "channels_last": True, "padding": 2, "dilation": 2}, (1, 6, 5, 4)),
+        ({"kernel": ()}, (3, 4)),
+    ],
+    ids=str,
+)
+def test_binary_convolutions_hold_weights_of_two_magnitudes(attributes, shape):
+    model = compare(BinaryConv(filters=4, **attributes), noise(*shape))
+    assert operators(model).isdisjoint({"Abs", "ReduceMean", "ReduceSum", "Div"})
+    weight = next(
+        array for array in map(onnx.numpy_helper.to_array, model.graph.initializer) if array.ndim > 1
+    )
+    assert len(np.unique(np.abs(weight))) == 4

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from jaxdnn.layers.base import PerAxis, spread
+from jaxdnn.layers.binary_convolution import BinaryConv
 from jaxdnn.layers.convolution import Conv, ConvTranspose, Im2Col, conv_windows
 from jaxdnn.onnx.exporter import Exporter
 from jaxdnn.onnx.registry import exports
@@ -34,7 +36,36 @@ def conv(e: Exporter, layer: Conv, x: str, *given: str) -> str:
     e.require_floats()
     moved = channels_first(e, e.inputs[0], layer.axis, layer.channels_last)
     weight, sizes = _weight(e, moved, given)
-    before, after = ((0,), (0,)) if moved.flat else conv_windows(layer, moved.spatial, sizes[2:])[1:]
+    return _conv(e, layer, moved, weight, sizes)
+
+
+@exports(BinaryConv)
+def binary_conv(e: Exporter, layer: BinaryConv, x: str) -> str:
+    """Store the weights with the magnitudes that they get; the input is 1 and -1, and around it -1."""
+    del x
+    e.require_floats()
+    moved = channels_first(e, e.inputs[0], layer.axis, layer.channels_last)
+    stored = e.params["weight"].astype(np.float32)
+    magnitude = np.abs(stored).mean(axis=tuple(range(1, stored.ndim)), keepdims=True)
+    weight = np.where(stored > 0, magnitude, -magnitude).astype(e.type)
+    weight = weight.reshape(*weight.shape, 1) if moved.flat else weight
+    name = e.stored("weight", weight)
+    if not layer.binary_input:
+        return _conv(e, layer, moved, name, weight.shape)
+    signs = e.op("Where", e.op("Greater", moved.name, 0.0), 1.0, -1.0)
+    if not moved.flat:
+        before, after = conv_windows(layer, moved.spatial, weight.shape[2:])[1:]
+        signs = e.pad(signs, [0, 0, *before], [0, 0, *after], value=e.number(-1))
+    return _conv(e, layer, replace(moved, name=signs), name, weight.shape, padded=True)
+
+
+def _conv(
+    e: Exporter, layer: Conv, moved: ChannelsFirst, weight: str, sizes: tuple[int, ...], padded: bool = False
+) -> str:
+    """Convolve with a weight of these sizes; ``padded`` says whether that has been done."""
+    before, after = conv_windows(layer, moved.spatial, sizes[2:])[1:] if not moved.flat else ((0,), (0,))
+    if padded:
+        before, after = (0,) * len(before), (0,) * len(after)
     y = e.op(
         "Conv",
         moved.name,

@@ -121,13 +121,14 @@ def _joined(e: Exporter, rows: str, batch: Size) -> str:
     Without any there is a row for each image that says so.
     """
     score = e.squeeze(e.slice(rows, [1], [2], [2]), [2])
-    places = _places(e, e.op("Greater", score, _LOWEST))
-    image = e.cast(e.op("Slice", places, [0], [1], [1]), e.type)
-    found = e.concat([image, e.op("GatherND", rows, places)], 1)
     images = e.squeeze(e.sizes([batch]), [0])
     numbers = e.cast(e.op("Range", np.array(0, np.int64), images, np.array(1, np.int64)), e.type)
+    image = e.op("Expand", e.unsqueeze(numbers, [1, 2]), e.op("Shape", e.unsqueeze(score, [2])))
+    found = e.op("Reshape", e.concat([image, rows], 2), [-1, 7])
     none = e.pad(e.unsqueeze(numbers, [1]), [0, 0], [0, 6], value=e.number(-1))
-    count = e.op("Gather", e.op("Shape", places), [0])
-    # As many of these rows as there are images, or 0 if anything was found.
-    shown = e.op("Mul", e.sizes([batch]), e.cast(e.op("Equal", count, [0]), "int64"))
-    return e.unsqueeze(e.concat([found, e.op("Slice", none, [0], shown, [0])], 0), [0, 1])
+    valid = e.op("Reshape", e.cast(e.op("Greater", score, _LOWEST), "int32"), [-1])
+    lacking = e.op("Sub", np.array(1, np.int32), e.reduce("Max", valid, [0]))
+    # One of them is true: what is selected is never empty, which OpenCV 5 would crash of.
+    shown = e.concat([valid, e.op("Expand", lacking, e.op("Shape", numbers))], 0)
+    places = e.squeeze(e.op("NonZero", shown), [0])
+    return e.unsqueeze(e.op("Gather", e.concat([found, none], 0), places, axis=0), [0, 1])

@@ -46,13 +46,17 @@ def suppressed(
     """
     if threshold < 0:
         raise NotExpressible(f"an overlap is at least 0, and {threshold} is the largest one tolerated")
-    most = e.sizes([limit])
+    # A box that is always kept comes last: OpenCV 5 crashes where indices are empty.
+    boxes = e.pad(boxes, [0, 0, 0], [0, 1, 0])
+    scores = e.pad(scores, [0, 0], [0, 1], value=e.number(float(np.finfo(e.type).max)))
+    most = [limit + 1] if isinstance(limit, int) else e.op("Add", e.sizes([limit]), [1])
     kept = e.op(
         "NonMaxSuppression", boxes, e.unsqueeze(scores, [1]), most, *_thresholds(min(threshold, 1.0), above)
     )
     places = e.op("Gather", kept, [0, 2], axis=1)
     nothing = e.op("Expand", _LOWEST, e.op("Shape", scores))
-    return e.op("ScatterND", nothing, places, e.op("GatherND", scores, places))
+    found = e.op("ScatterND", nothing, places, e.op("GatherND", scores, places))
+    return e.slice(found, [0], [-1], [1])
 
 
 def upright(e: Exporter, low: str, high: str) -> str:
