@@ -24,8 +24,15 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto
 
-test-long: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m long
+# OpenCV 5 has an environment of its own: the tests compare with OpenCV 4.
+$(VENV)/opencv5: pyproject.toml
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --upgrade pip
+	$@/bin/python -m pip install --quiet "opencv-python-headless>=5"
+	touch $@
+
+test-long: $(VENV)/.dev $(VENV)/opencv5
+	JAXDNN_OPENCV5=$(CURDIR)/$(VENV)/opencv5/bin/python $(BIN)/python -m pytest -n auto -m long
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --quiet --editable ".[bench]"
