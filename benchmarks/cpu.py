@@ -5,8 +5,8 @@
 All run in one process with the same number of threads, on the same drawn weights and input, and keep freed memory.
 OpenCV reads the network's own files; ONNX Runtime and OpenVINO, this in float32, read jaxdnn's ONNX export. Outputs
 are compared before anything is timed. Then the libraries take turns, each with a block of calls at a time; the median
-of the blocks counts, and the spread is the distance of its quartiles, relative to it. "first" is the time to load,
-compile and call once.
+of the blocks counts, and the spread is the distance of its quartiles, relative to it. A bar chart is written beside
+the numbers. Peak memory is measured by ``cold_start.py``, which gives each library a process.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 import jax
 import numpy as np
 from measure import environment, save
+from picture import draw_ratios
 from rows import NETWORKS, Network, drawn_feeds, files_of
 
 import jaxdnn
@@ -44,12 +45,14 @@ class Result:
     """What is measured of one library.
 
     Attributes:
-        first_seconds: to load, compile and call once.
+        load_seconds: to read the files, and to compile if the library does so then.
+        first_seconds: of the first call, in which others compile.
         difference: the largest one from jaxdnn's outputs, relative to the largest value of each output.
         blocks: milliseconds of a call, for each block.
         error: why there is nothing else.
     """
 
+    load_seconds: float = 0.0
     first_seconds: float = 0.0
     difference: float = 0.0
     blocks: list[float] = field(default_factory=list)
@@ -171,8 +174,9 @@ def measured(case: Case, blocks: int) -> dict[str, Result]:
         try:
             start = time.perf_counter()
             call = load(case)
+            result.load_seconds = time.perf_counter() - start
             found = call()
-            result.first_seconds = time.perf_counter() - start
+            result.first_seconds = time.perf_counter() - start - result.load_seconds
         except Exception as error:  # a library that cannot run a network raises what it likes
             if name == "jaxdnn":
                 raise
@@ -216,7 +220,8 @@ def show(name: str, results: dict[str, Result]) -> dict[str, Any]:
     print(f"{name}: {ratio:.2f} of the fastest other")
     for library, r in results.items():
         print(
-            f"  {library:12} {r.milliseconds:8.2f} ms  ± {r.spread:4.0%}  first {r.first_seconds:6.2f} s  "
+            f"  {library:12} {r.milliseconds:8.2f} ms  ± {r.spread:4.0%}  load {r.load_seconds:5.2f} s  "
+            f"first call {r.first_seconds:5.2f} s  "
             f"difference {r.difference:.0e}  {r.error}"
         )
     rows = {
@@ -248,7 +253,19 @@ def main() -> None:
     installed = [n for n in ("onnxruntime", "openvino") if importlib.util.find_spec(n) is not None]
     versions = environment("jax", "numpy", "opencv-python-headless", *installed)
     setting = {"batch": arguments.batch, "threads": arguments.threads, "environment": versions}
-    save(f"cpu_batch{arguments.batch}", {"networks": found} | setting)
+    path = save(f"cpu_batch{arguments.batch}", {"networks": found} | setting)
+    title = f"Time of a call, batch {arguments.batch}; 1 is the faster of ONNX Runtime and OpenVINO"
+    draw_ratios(title, {name: ratios(each["libraries"]) for name, each in found.items()}).save(
+        path.with_suffix(".png")
+    )
+    print(path)
+
+
+def ratios(libraries: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return what each library takes, relative to the faster one of its peers."""
+    peers = [libraries[name]["milliseconds"] for name in ("onnxruntime", "openvino") if name in libraries]
+    least = min(peers, default=float("nan"))
+    return {name: each["milliseconds"] / least for name, each in libraries.items()}
 
 
 if __name__ == "__main__":
