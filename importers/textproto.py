@@ -148,9 +148,7 @@ class _Parser:
             position = step.end()
             if kind == "string":
                 name, string = step.group("name", "string")
-                place = tokens.place(step.start("string"))
-                data = unescape(string, *place)
-                self._current.fields.append((name, Scalar(_decode(data), True, *place, data)))
+                self._current.fields.append((name, _string(string, *tokens.place(step.start("string")))))
             elif kind == "word":
                 name, word = step.group("name", "word")
                 self._current.fields.append((name, Scalar(word, False, *tokens.place(step.start("word")))))
@@ -254,6 +252,14 @@ def _scalar(tokens: Tokens) -> Scalar:
             data += unescape(following.text, following.line, following.column)
         return Scalar(_decode(data), True, token.line, token.column, data)
     raise token.instead_of("a value")
+
+
+def _string(token: str, line: int, column: int) -> Scalar:
+    """Return the scalar of one string token; most are plain names."""
+    if token.isascii() and "\\" not in token:
+        return Scalar(token[1:-1], True, line, column, token[1:-1].encode())
+    data = unescape(token, line, column)
+    return Scalar(_decode(data), True, line, column, data)
 
 
 def _decode(data: bytes) -> str:
