@@ -290,9 +290,9 @@ def load_artifact(
             _runners=Runners(manifest, members, device, trust=trust),
         )
         with ThreadPoolExecutor() as pool:
-            pool.submit(lambda: artifact._on_device)  # while XLA links machine code
-            origin = artifact.origin
-        if origin == "IR":
+            origin = pool.submit(lambda: artifact.origin)  # XLA links machine code meanwhile
+            _ = artifact._on_device
+        if origin.result() == "IR":
             if not has_graph(members):
                 raise FileError(f"nothing in the artifact can be used here: {'; '.join(artifact.notes)}")
             _ = artifact.net  # what is wrong with it shows now
