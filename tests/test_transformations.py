@@ -108,6 +108,7 @@ def test_scan_over_frames(case):
     close(total, np.asarray(want).sum())
 
 
+@pytest.mark.long
 def test_gradients_under_jit_and_checkpoint(case):
     net, x, output = case
     loss = loss_of(net, output)

@@ -38,7 +38,11 @@ def of(layer, *inputs: str) -> Graph:
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.feature)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.long] * (index % 3 > 0)) for index, case in enumerate(CASES)],
+    ids=[case.feature for case in CASES],
+)
 def test_every_feature(case):
     net, feeds = case.net, case.feeds
     graph = again(net.graph)

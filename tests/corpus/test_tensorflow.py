@@ -50,7 +50,7 @@ class TestGraphs:
         entry = GRAPHS[name]
         check(*run([FOLDER / entry["pb"]], entry), entry.get("tol") or 1e-4)
 
-    @pytest.mark.slow
+    @pytest.mark.long
     @pytest.mark.parametrize(
         "name", [name for name, entry in GRAPHS.items() if entry["pb"].startswith("nets/")]
     )

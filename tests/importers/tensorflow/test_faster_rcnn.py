@@ -67,6 +67,7 @@ def test_the_detections_are_opencvs(tmp_path, detector):
         np.testing.assert_allclose(got["detection_masks"], masks, rtol=0, atol=1e-4)
 
 
+@pytest.mark.long
 def test_more_room_for_proposals_changes_nothing(tmp_path):
     few = Detector(masks=True, overlap=0.01, proposals=60, seed=2)
     results = []
