@@ -36,7 +36,11 @@ def in_order(
         if name in path:
             circle = [*path][[*path].index(name) :]
             raise GraphError(f"nodes read each other in a circle: {' -> '.join([*circle[::-1], circle[-1]])}")
-        read = sources(name)
+        read = [*sources(name)]
+        if not read:
+            done.add(name)
+            ordered.append(name)
+            continue
         path[name] = None
         stack.append((name, True))
         stack += [(source, False) for source in read]

@@ -68,6 +68,8 @@ def needed(nodes: Mapping[str, NodeDef], ends: Iterable[str], given: Container[s
         if name not in nodes:
             raise GraphError(f"an output is to be {name!r}, which no node produces")
         node = nodes[name]
+        if not node.inputs:
+            return []
         merges = node.op in ("Merge", "RefMerge")
         read = []
         for index, text in enumerate(data_inputs(node)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ from jaxdnn.layers.quantization import Dequantize
 _FLOAT = DType(NAMES["FLOAT"])
 _ALIGNED = 16
 """Arrays begin at multiples of so many elements, 64 bytes: jax takes these without a copy."""
+
+
+_STATED = ("mode", "axis", "narrow_range")
 
 
 class _Weight(NamedTuple):
@@ -79,11 +83,23 @@ def _read(
     # Without raw bytes a few stored values may stand for any number of elements.
     if not len(tensors) == len(stored) == 3 or not len(tensors[0].content):
         return None
-    layer = layer_of(NodeSource(node.name, node.op, Attributes(node.attributes)))
+    stated = tuple(
+        [each for each in map(node.attributes.get, _STATED) if each is None or isinstance(each, bytes | int)]
+    )
+    if len(stated) < len(_STATED):
+        return None
+    layer = _layer(stated)
     integers, low, high = (each.array() for each in tensors)
     if layer.axis is not None or not low.size == high.size == 1 or integers.dtype.kind not in "iu":
         return None
     return layer, _Weight(place, integers, np.float32(low.flat[0]), np.float32(high.flat[0]))
+
+
+@lru_cache(maxsize=64)
+def _layer(stated: tuple[bytes | int | None, ...]) -> Dequantize:
+    """Return what such attributes say; nearly all nodes state the same."""
+    attributes = {name: value for name, value in zip(_STATED, stated, strict=True) if value is not None}
+    return layer_of(NodeSource("", "Dequantize", Attributes(attributes)))
 
 
 def _room(weight: _Weight) -> int:
