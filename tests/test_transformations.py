@@ -118,6 +118,7 @@ def test_gradients_under_jit_and_checkpoint(case):
         close(jax.grad(transformed, argnums=(0, 1))(net.params, jnp.asarray(x)), want, rtol=1e-3)
 
 
+@pytest.mark.long
 def test_gradients_per_example(case):
     net, x, output = case
     loss = loss_of(net, output)

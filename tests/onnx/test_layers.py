@@ -42,7 +42,11 @@ REFUSED = {
 """What operators up to opset 21 cannot express, and why."""
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.feature)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.long] * (index % 2)) for index, case in enumerate(CASES)],
+    ids=[case.feature for case in CASES],
+)
 def test_the_newest_operators(case):
     if case.feature not in REFUSED:
         check(case.net, case.feeds, opset=21)
