@@ -180,6 +180,7 @@ def test_batch_norm(shape, axis, statistics):
     ("attributes", "shape"),
     [
         ({"kernel": 3, "padding": 1}, (2, 4, 5, 6)),
+        ({"kernel": 3, "padding": 1}, (1, 4, 1, 2)),
         ({"kernel": 3, "padding": 1, "binary_input": False}, (2, 4, 5, 6)),
         ({"kernel": (2, 3), "stride": 2, "groups": 2, "bias": False}, (1, 4, 7, 6)),
         ({"kernel": 3, "channels_last": True, "padding": 2, "dilation": 2}, (1, 6, 5, 4)),

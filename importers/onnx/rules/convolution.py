@@ -73,9 +73,7 @@ def convolve(
 def conv(b: OnnxBuilder, node: NodeSource, inputs: Values) -> Values:
     """Convolve in groups."""
     x, weight, bias = inputs
-    layer = Conv(
-        **convolution(node),
-    )
+    layer = Conv(**convolution(node))
     return convolve(b, node, layer, (x,), weight, bias)
 
 

@@ -52,20 +52,19 @@ def binary_conv(e: Exporter, layer: BinaryConv, x: str) -> str:
     name = e.stored("weight", weight)
     if not layer.binary_input:
         return _conv(e, layer, moved, name, weight.shape)
-    signs = e.op("Where", e.op("Greater", moved.name, 0.0), 1.0, -1.0)
+    signs, spatial = e.op("Where", e.op("Greater", moved.name, 0.0), 1.0, -1.0), moved.spatial
     if not moved.flat:
-        before, after = conv_windows(layer, moved.spatial, weight.shape[2:])[1:]
+        before, after = conv_windows(layer, spatial, weight.shape[2:])[1:]
         signs = e.pad(signs, [0, 0, *before], [0, 0, *after], value=e.number(-1))
-    return _conv(e, layer, replace(moved, name=signs), name, weight.shape, padded=True)
+        spatial = tuple(map(sum, zip(before, spatial, after, strict=True)))
+    return _conv(
+        e, replace(layer, padding=0), replace(moved, name=signs, spatial=spatial), name, weight.shape
+    )
 
 
-def _conv(
-    e: Exporter, layer: Conv, moved: ChannelsFirst, weight: str, sizes: tuple[int, ...], padded: bool = False
-) -> str:
-    """Convolve with a weight of these sizes; ``padded`` says whether that has been done."""
-    before, after = conv_windows(layer, moved.spatial, sizes[2:])[1:] if not moved.flat else ((0,), (0,))
-    if padded:
-        before, after = (0,) * len(before), (0,) * len(after)
+def _conv(e: Exporter, layer: Conv, moved: ChannelsFirst, weight: str, sizes: tuple[int, ...]) -> str:
+    """Convolve with a weight of these sizes."""
+    before, after = ((0,), (0,)) if moved.flat else conv_windows(layer, moved.spatial, sizes[2:])[1:]
     y = e.op(
         "Conv",
         moved.name,
