@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
 
 from jaxdnn.errors import ParseError
 
@@ -24,21 +26,80 @@ _ESCAPE = re.compile(
 _SIMPLE_ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 
-class Token(NamedTuple):
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a text, counted when somebody asks for the first time: most texts have no errors.
+
+    Attributes:
+        text: whole.
+    """
+
+    text: str
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(found.end() for found in re.finditer("\n", self.text))]
+
+    def number(self, offset: int) -> int:
+        """Return the 1-based line of an offset."""
+        return bisect_right(self._starts, offset)
+
+    def column(self, offset: int) -> int:
+        """Return the 1-based place of an offset within its line."""
+        return offset - self._starts[self.number(offset) - 1] + 1
+
+
+Place = tuple[Lines, int]
+"""A character of a text, by its number."""
+
+BEGINNING: Place = (Lines(""), 0)
+
+
+class Placed:
+    """Whatever stands somewhere in a text.
+
+    Attributes:
+        place: where it begins.
+    """
+
+    __slots__ = ()
+    place: Place
+
+    @property
+    def offset(self) -> int:
+        """The number of its first character."""
+        return self.place[1]
+
+    @property
+    def line(self) -> int:
+        """Its 1-based line."""
+        lines, offset = self.place
+        return lines.number(offset)
+
+    @property
+    def column(self) -> int:
+        """Its 1-based place in its line."""
+        lines, offset = self.place
+        return lines.column(offset)
+
+    def error(self, message: str) -> ParseError:
+        """Return an error at its place."""
+        return ParseError(message, line=self.line, column=self.column)
+
+
+@dataclass(slots=True)
+class Token(Placed):
     """A part of the text that has a meaning of its own.
 
     Attributes:
         kind: ``string``, ``mark``, ``word``, ``stray`` (a character that begins none of them) or ``end``.
         text: as written.
-        line, column: 1-based place.
-        offset: the same place as a number of characters.
+        place: where it begins.
     """
 
     kind: str
     text: str
-    line: int
-    column: int
-    offset: int
+    place: Place
 
     def is_mark(self, *marks: str) -> bool:
         """Whether it is one of these marks."""
@@ -48,10 +109,6 @@ class Token(NamedTuple):
     def shown(self) -> str:
         """How messages show it."""
         return "the end of the file" if self.kind == "end" else repr(self.text)
-
-    def error(self, message: str) -> ParseError:
-        """Return an error at its place."""
-        return ParseError(message, line=self.line, column=self.column)
 
     def instead_of(self, expected: str) -> ParseError:
         """Return the error that it is not what is expected."""
@@ -74,21 +131,16 @@ class Tokens:
         self._text = text
         self._next: Token | None = None
         self._end = 0
-        self._line, self._line_start, self._counted = 1, 0, 0
+        self._lines = Lines(text)
 
     def move(self, position: int) -> None:
         """Go on from a position, which must not be further back."""
         self.position = position
         self._next = None
 
-    def place(self, offset: int) -> tuple[int, int]:
-        """Return the line and column of an offset, which must not be further back than one before."""
-        lines = self._text.count("\n", self._counted, offset)
-        if lines:
-            self._line += lines
-            self._line_start = self._text.rindex("\n", self._counted, offset) + 1
-        self._counted = offset
-        return self._line, offset - self._line_start + 1
+    def place(self, offset: int) -> Place:
+        """Return an offset of the text as a place."""
+        return self._lines, offset
 
     def peek(self) -> Token:
         """Return the next token."""
@@ -97,7 +149,7 @@ class Tokens:
             assert match
             kind = str(match.lastgroup)
             offset = match.start(kind)
-            self._next = Token(kind, match[kind], *self.place(offset), offset)
+            self._next = Token(kind, match[kind], self.place(offset))
             self._end = match.end()
         return self._next
 
@@ -115,11 +167,11 @@ class Tokens:
         return False
 
 
-def unescape(string: str, line: int, column: int) -> bytes:
+def unescape(string: Token) -> bytes:
     """Return the bytes that a string token stands for.
 
     Raises:
-        ParseError: an escape names no character; it carries this line and column.
+        ParseError: an escape names no character; it carries the token's place.
     """
 
     def replace(match: re.Match[bytes]) -> bytes:
@@ -131,9 +183,9 @@ def unescape(string: str, line: int, column: int) -> bytes:
         if short or long:
             code = int(short or long, 16)
             if code > 0x10FFFF:
-                raise ParseError(f"there is no character U+{code:X}", line=line, column=column)
+                raise string.error(f"there is no character U+{code:X}")
             return chr(code).encode("utf-8", "surrogatepass")
         return _SIMPLE_ESCAPES.get(simple, simple)
 
-    data = string[1:-1].encode("utf-8", "surrogateescape")
+    data = string.text[1:-1].encode("utf-8", "surrogateescape")
     return _ESCAPE.sub(replace, data) if b"\\" in data else data

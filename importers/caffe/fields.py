@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import overload
 
 from jaxdnn.errors import ParseError
+from jaxdnn.importers.prototokens import Place, Placed
 from jaxdnn.importers.textproto import Message, Scalar
 from jaxdnn.ir import Initializer
 
@@ -19,7 +20,7 @@ _NUMBER = re.compile(
 )
 
 
-class Fields:
+class Fields(Placed):
     """The fields of one message, or of several that state parts of the same one, or of none.
 
     Each getter checks the field's type and returns its default where the field is absent. What no getter
@@ -28,20 +29,20 @@ class Fields:
     Args:
         messages: where to look, in order.
         name: what the message is called in error messages.
-        line: where the message would stand, for errors about missing fields.
+        place: where the message would stand, for errors about missing fields.
     """
 
-    def __init__(self, messages: Sequence[Message], name: str, line: int) -> None:
+    def __init__(self, messages: Sequence[Message], name: str, place: Place) -> None:
         self._messages = messages
         self._asked: set[str] = set()
         self._children: list[Fields] = []
         self.name = name
-        self.line = line
+        self.place = place
 
     @property
     def raw(self) -> Message:
         """All fields in one message, whatever their types."""
-        return Message(self.line, 1, [field for message in self._messages for field in message.fields])
+        return Message(self.place, [field for message in self._messages for field in message.fields])
 
     def has(self, name: str) -> bool:
         """Whether the field is stated."""
@@ -136,25 +137,25 @@ class Fields:
         for choice, number in numbers.items():
             if value.text == str(number) and not value.quoted:
                 return choice
-        raise _bad(value, f"unknown value {value.text!r} for {name} ({', '.join(numbers)})")
+        raise value.error(f"unknown value {value.text!r} for {name} ({', '.join(numbers)})")
 
     def message(self, name: str) -> Fields:
         """Return the view of a sub-message; it is empty where the field is absent."""
         values = self._all(name)
         for value in values:
             if isinstance(value, Scalar):
-                raise _bad(value, f"{name} must be a message, got {value.text!r}")
+                raise value.error(f"{name} must be a message, got {value.text!r}")
         messages = [value for value in values if isinstance(value, Message)]
         self._refuse_second(name, messages)
-        return self._child(messages, name, messages[0].line if messages else self.line)
+        return self._child(messages, name, messages[0].place if messages else self.place)
 
     def messages(self, name: str) -> list[Fields]:
         """Return the views of a repeated sub-message."""
         values = self._all(name)
         for value in values:
             if isinstance(value, Scalar):
-                raise _bad(value, f"{name} must be a message, got {value.text!r}")
-        return [self._child([v], name, v.line) for v in values if isinstance(v, Message)]
+                raise value.error(f"{name} must be a message, got {value.text!r}")
+        return [self._child([v], name, v.place) for v in values if isinstance(v, Message)]
 
     def filler(self, name: str) -> Initializer | None:
         """Return a FillerParameter, None where it is absent."""
@@ -195,8 +196,8 @@ class Fields:
                     found.append((f"{self.name}.{name}", value.line, similar[0] if similar else None))
         return found + [left for child in self._children for left in child.leftovers()]
 
-    def _child(self, messages: Sequence[Message], name: str, line: int) -> Fields:
-        child = Fields(messages, name, line)
+    def _child(self, messages: Sequence[Message], name: str, place: Place) -> Fields:
+        child = Fields(messages, name, place)
         self._children.append(child)
         return child
 
@@ -224,17 +225,17 @@ class Fields:
     @staticmethod
     def _integer(name: str, value: Scalar, low: int, high: int, kind: str) -> int:
         if value.quoted or not _INTEGER.fullmatch(value.text):
-            raise _bad(value, f"{name} must be an integer, got {value.text!r}")
+            raise value.error(f"{name} must be an integer, got {value.text!r}")
         digits = value.text.lstrip("+-")
         base = 16 if digits[:2].lower() == "0x" else 8 if digits.startswith("0") and digits.isdigit() else 10
         try:
             number = int(value.text, base)
         except ValueError:
-            raise _bad(value, f"{name} must be an integer, got {value.text!r}") from None
+            raise value.error(f"{name} must be an integer, got {value.text!r}") from None
         if number < 0 <= low:
-            raise _bad(value, f"{name} must not be negative, got {value.text}")
+            raise value.error(f"{name} must not be negative, got {value.text}")
         if not low <= number <= high:
-            raise _bad(value, f"{name} is out of range of {kind}: {value.text}")
+            raise value.error(f"{name} is out of range of {kind}: {value.text}")
         return number
 
     @staticmethod
@@ -244,14 +245,14 @@ class Fields:
             return float(number[1])
         if _INTEGER.fullmatch(value.text) and len(value.text) < 64 and not value.quoted:
             return float(int(value.text, 16))
-        raise _bad(value, f"{name} must be a number, got {value.text!r}")
+        raise value.error(f"{name} must be a number, got {value.text!r}")
 
     @staticmethod
     def _boolean(name: str, value: Scalar) -> bool:
         words = {"true": True, "t": True, "True": True, "1": True}
         words |= {"false": False, "f": False, "False": False, "0": False}
         if value.quoted or value.text not in words:
-            raise _bad(value, f"{name} must be true or false, got {value.text!r}")
+            raise value.error(f"{name} must be true or false, got {value.text!r}")
         return words[value.text]
 
 
@@ -272,7 +273,3 @@ def checked_dimensions(sizes: tuple[int, ...], name: str, line: int) -> tuple[in
     if math.prod(sizes) >= 2**31:
         raise ParseError(f"{name} of {'x'.join(map(str, sizes))} elements is absurdly large", line=line)
     return sizes
-
-
-def _bad(value: Scalar, message: str) -> ParseError:
-    return ParseError(message, line=value.line, column=value.column)

@@ -108,7 +108,7 @@ class _Importer:
         self._stored_order = {layer.name: index for index, layer in enumerate(stored or ())}
         self._ignored: dict[str, list[str]] = {}
         self.used: set[str] = set()
-        fields = Fields([net], "net", 1)
+        fields = Fields([net], "net", net.place)
         self.name = fields.string("name") or basename(path)
         for name, shape in _legacy_inputs(net):
             self._blobs.write_input(name, self.builder.input(name, shape))
@@ -124,7 +124,7 @@ class _Importer:
             self._add(source)
 
     def _source(self, layer: Message) -> LayerSource:
-        fields = Fields([layer], "layer", layer.line)
+        fields = Fields([layer], "layer", layer.place)
         kind = fields.string("type", "")
         stated = fields.string("name", "")
         name = stated or f"{kind.lower() or 'layer'}_{len(self.builder.nodes)}"
@@ -188,7 +188,7 @@ class _Importer:
 
 def _legacy_inputs(net: Message) -> list[tuple[str, tuple[int, ...] | None]]:
     """Return the inputs that a net declares outside its layers, with their shapes."""
-    fields = Fields([net], "net", 1)
+    fields = Fields([net], "net", net.place)
     names, sizes = fields.strings("input"), fields.integers("input_dim")
     shapes = fields.messages("input_shape")
     line = next((value.line for value in net.all("input_dim")), 1)

@@ -25,7 +25,7 @@ class NetState:
 
 def net_state(net: Message, level: int, stages: Iterable[str]) -> NetState:
     """Return the state that the caller asks for, over what the file states itself."""
-    stated = Fields(net.messages("state"), "state", net.line)
+    stated = Fields(net.messages("state"), "state", net.place)
     return NetState(level or stated.integer("level", 0), frozenset((*stated.strings("stage"), *stages)))
 
 
@@ -35,7 +35,7 @@ def is_kept(layer: Message, state: NetState) -> bool:
     Raises:
         GraphError: the layer has both include and exclude rules.
     """
-    view = Fields([layer], "layer", layer.line)
+    view = Fields([layer], "layer", layer.place)
     include, exclude = view.messages("include"), view.messages("exclude")
     if include and exclude:
         name = view.string("name", "")

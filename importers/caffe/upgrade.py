@@ -154,16 +154,16 @@ def _with_v2_type(layer: Message) -> Message:
         else (name, value)
         for name, value in layer.fields
     ]
-    return Message(layer.line, layer.column, fields)
+    return Message(layer.place, fields)
 
 
 def _from_v1(layer: Message) -> Message:
-    result = Message(layer.line, layer.column)
+    result = Message(layer.place)
     for name, value in layer.fields:
         if name == "type" and isinstance(value, Scalar):
             result.add(name, _replace(value, _v1_type(value)))
         elif name == "param" and isinstance(value, Scalar):
-            result.add("param", Message(value.line, value.column, [("name", value)]))
+            result.add("param", Message(value.place, [("name", value)]))
         else:
             result.add(name, value)
     return result
@@ -176,18 +176,18 @@ def _v1_type(value: Scalar) -> str:
         return V1_TYPES.get(int(value.text), ("", value.text))[1]
     if value.text in _BY_ENUM:
         return _BY_ENUM[value.text]
-    raise ParseError(f"unknown V1 layer type {value.text}", line=value.line, column=value.column)
+    raise value.error(f"unknown V1 layer type {value.text}")
 
 
 def _from_v0(layer: Message) -> Message:
-    result = Message(layer.line, layer.column)
-    inner = next(iter(layer.messages("layer")), Message(layer.line, layer.column))
+    result = Message(layer.place)
+    inner = next(iter(layer.messages("layer")), Message(layer.place))
     types = inner.scalars("type")
     kind = _V0_TYPES.get(types[0].text, types[0].text) if types else ""
     if types:
         result.add("type", _replace(types[0], kind))
-    transform = Message(layer.line, layer.column)
-    params = Message(layer.line, layer.column)
+    transform = Message(layer.place)
+    params = Message(layer.place)
     data_layer = kind in ("Data", "ImageData", "WindowData")
     for name, value in inner.fields:
         if name in _V0_KEPT:
@@ -229,15 +229,15 @@ def _fold_padding(layers: list[Message]) -> list[Message]:
 def _with_pad(layer: Message, kind: str, blob: str, bottom: str, pad: Scalar) -> Message:
     if kind not in ("Convolution", "Pooling", "Im2col"):
         raise ParseError(f"padding layer's top {blob!r} feeds a {kind} layer", line=layer.line)
-    result = Message(layer.line, layer.column)
+    result = Message(layer.place)
     for name, value in layer.fields:
         if name == "bottom" and isinstance(value, Scalar) and value.text == blob:
             value = _replace(value, bottom)
         if name == _PARAM_OF[kind] and isinstance(value, Message):
-            value = Message(value.line, value.column, [*value.fields, ("pad", pad)])
+            value = Message(value.place, [*value.fields, ("pad", pad)])
         result.add(name, value)
     return result
 
 
 def _replace(value: Scalar, text: str) -> Scalar:
-    return Scalar(text, True, value.line, value.column)
+    return Scalar(text, True, value.place)

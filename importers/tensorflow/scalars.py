@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from jaxdnn.errors import ParseError
 from jaxdnn.importers.textproto import Scalar
 
 _NUMBER = re.compile(
@@ -29,9 +28,9 @@ def integer(value: Scalar | None, default: int = 0) -> int:
         octal = len(digits) > 1 and digits.startswith("0") and digits.isdigit()
         result = int(value.text, 8 if octal else 0)
     except ValueError:
-        raise bad(value, f"an integer expected, got {value.text!r}") from None
+        raise value.error(f"an integer expected, got {value.text!r}") from None
     if not -(2**63) <= result < 2**64:
-        raise bad(value, f"{value.text} does not fit 64 bits")
+        raise value.error(f"{value.text} does not fit 64 bits")
     return result
 
 
@@ -43,7 +42,7 @@ def number(value: Scalar) -> float:
     """
     match = _NUMBER.fullmatch(value.text)
     if value.quoted or not match:
-        raise bad(value, f"a number expected, got {value.text!r}")
+        raise value.error(f"a number expected, got {value.text!r}")
     return float(match[1])
 
 
@@ -54,10 +53,5 @@ def boolean(value: Scalar) -> bool:
         ParseError: it is none.
     """
     if value.quoted or value.text not in _WORDS:
-        raise bad(value, f"true or false expected, got {value.text!r}")
+        raise value.error(f"true or false expected, got {value.text!r}")
     return _WORDS[value.text]
-
-
-def bad(value: Scalar, message: str) -> ParseError:
-    """Return an error at the place of a value."""
-    return ParseError(message, line=value.line, column=value.column)

@@ -18,7 +18,7 @@ from jaxdnn.importers.tensorflow.graphdef import (
     TensorShape,
     require_shallow,
 )
-from jaxdnn.importers.tensorflow.scalars import bad, boolean, integer, number
+from jaxdnn.importers.tensorflow.scalars import boolean, integer, number
 from jaxdnn.importers.tensorflow.tensors import (
     NAMES,
     STRING_VAL,
@@ -100,7 +100,7 @@ def _checked(message: Message, kind: str) -> Message:
     known = _FIELDS[kind]
     for name, value in message.fields:
         if name not in known:
-            raise ParseError(f"{kind} has no field {name!r}", line=value.line, column=value.column)
+            raise value.error(f"{kind} has no field {name!r}")
     return message
 
 
@@ -109,7 +109,7 @@ def _messages(message: Message, name: str) -> list[Message]:
     for field, value in message.fields:
         if field == name:
             if isinstance(value, Scalar):
-                raise bad(value, f"{name} must be a message")
+                raise value.error(f"{name} must be a message")
             found.append(value)
     return found
 
@@ -119,9 +119,7 @@ def _scalars(message: Message, name: str) -> list[Scalar]:
     for field, value in message.fields:
         if field == name:
             if isinstance(value, Message):
-                raise ParseError(
-                    f"{name} must be a value, not a message", line=value.line, column=value.column
-                )
+                raise value.error(f"{name} must be a value, not a message")
             found.append(value)
     return found
 
@@ -136,7 +134,7 @@ def _string(message: Message, name: str) -> str:
     if value is None:
         return ""
     if not value.quoted:
-        raise bad(value, f"{name} must be a string, got {value.text}")
+        raise value.error(f"{name} must be a string, got {value.text}")
     return value.text
 
 
@@ -146,7 +144,7 @@ def _type(value: Scalar) -> DType:
         if name == "INVALID":
             return DType(0)
         if name not in NAMES:
-            raise bad(value, f"there is no type {value.text}")
+            raise value.error(f"there is no type {value.text}")
         return DType(NAMES[name])
     return DType.of(integer(value))
 
@@ -163,12 +161,16 @@ _READERS: dict[str, Callable[[Scalar], Attribute]] = {
 
 
 def _node(message: Message, depth: int, known: _Known) -> NodeDef:
-    with located(line=message.line):
+    line = message.line
+    name = op = ""
+    try:
         _checked(message, "NodeDef")
         name, op = _string(message, "name"), _string(message, "op")
-        with located(layer=f"{name!r} ({op or 'no op'})"):
-            inputs = tuple(value.text for value in _scalars(message, "input"))
-            return NodeDef(name, op, inputs, _attributes(message, depth, known), message.line)
+        inputs = tuple([value.text for value in _scalars(message, "input")])
+        return NodeDef(name, op, inputs, _attributes(message, depth, known), line)
+    except ParseError:
+        with located(line=line, layer=f"{name!r} ({op or 'no op'})" if name or op else None):
+            raise
 
 
 def _attributes(message: Message, depth: int, known: _Known) -> dict[str, Attribute]:
@@ -204,11 +206,11 @@ def _elements(message: Message, depth: int) -> list[Attribute]:
     elements: list[Attribute] = []
     for name, value in message.fields:
         if isinstance(value, Scalar) != (name in ("s", "i", "f", "b", "type", "placeholder")):
-            raise ParseError(f"{name} has a value of the wrong kind", line=value.line, column=value.column)
+            raise value.error(f"{name} has a value of the wrong kind")
         if isinstance(value, Scalar):
             if name in ("s", "placeholder"):
                 if not value.quoted:
-                    raise bad(value, f"a string expected, got {value.text}")
+                    raise value.error(f"a string expected, got {value.text}")
                 elements.append(value.data)
             else:
                 elements.append(_READERS[name](value))

@@ -33,7 +33,7 @@ def attributes(layer: Message) -> dict[str, Any]:
     Numbers and booleans are converted; a field that is stated several times becomes a tuple, and a nested
     message a tuple of (name, value) pairs.
     """
-    merged = Message(layer.line, layer.column)
+    merged = Message(layer.place)
     for name, value in layer.fields:
         if name in _NOT_ATTRIBUTES:
             continue

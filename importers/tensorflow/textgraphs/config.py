@@ -45,9 +45,7 @@ class Section:
         for value in self.message.scalars(name):
             raise self.error(f"{name!r} must be a message, not a value", value)
         stated = self.message.messages(name)
-        return Section(
-            path, stated[-1] if stated else Message(self.message.line, self.message.column), self.file
-        )
+        return Section(path, stated[-1] if stated else Message(self.message.place), self.file)
 
     def choice(self, *names: str) -> str:
         """Return which one of several messages is stated.

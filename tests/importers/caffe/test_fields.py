@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from jaxdnn import ParseError
 from jaxdnn.importers import textproto
 from jaxdnn.importers.caffe.fields import Fields, dimensions
+from jaxdnn.importers.prototokens import Lines
 
 
 def fields(text: str) -> Fields:
-    return Fields([textproto.parse(text)], "some_param", 7)
+    return Fields([textproto.parse(text)], "some_param", (Lines("\n" * 6), 6))
 
 
 @pytest.mark.parametrize(
