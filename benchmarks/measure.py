@@ -32,21 +32,24 @@ def interleaved(
         arguments: of every script, as ``sys.argv[1:]``.
         repeats: how many rounds. One more round before them warms the page cache and is not counted.
     """
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
     for turn in range(repeats + 1):
         for name, script in scripts.items():
-            output = subprocess.run(
-                [sys.executable, "-c", PRELUDE + script, *arguments],
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout
-            if turn:
-                runs[name].append(json.loads(output.splitlines()[-1]))
+            result = runs(script, arguments, 1)
+            found[name] += result if turn else []
     return {
         name: {key: statistics.median(run[key] for run in results) for key in results[0]}
-        for name, results in runs.items()
+        for name, results in found.items()
     }
+
+
+def runs(script: str, arguments: Sequence[str], repeats: int) -> list[dict[str, float]]:
+    """Run a script in fresh processes, one after the other, and return what they print, see :func:`interleaved`."""
+    command = [sys.executable, "-c", PRELUDE + script, *arguments]
+    printed = (
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(repeats)
+    )
+    return [json.loads(output.splitlines()[-1]) for output in printed]
 
 
 def environment(*packages: str) -> dict[str, str]:

@@ -68,28 +68,25 @@ def load_model(
     """
     paths = [file_of(path) for path in paths]
     heads = {path: read_head(path) for path in paths}
-    format = format or _sniff(heads)
+    texts = [path for path in paths if kind_of(heads[path]) == "text"]
+    binaries = [path for path in paths if path not in texts]
+    format = format or _sniff(heads, texts)
+    description_first = [*texts, *binaries]
     custom = custom or {}
     if compat not in COMPATIBLE:
         raise InputError(f"compat {compat!r} is unknown; the one choice is 'opencv'")
     if format == "caffe":
         from jaxdnn.importers import caffe
 
-        return caffe.load_model(
-            *_description_first(paths, heads), compat=compat, stages=stages, level=level, custom=custom
-        )
+        return caffe.load_model(*description_first, compat=compat, stages=stages, level=level, custom=custom)
     if format == "darknet":
         from jaxdnn.importers import darknet
 
-        return darknet.load_model(
-            *_description_first(paths, heads), compat=compat, partial=partial, custom=custom
-        )
+        return darknet.load_model(*description_first, compat=compat, partial=partial, custom=custom)
     if format == "tensorflow":
         from jaxdnn.importers import tensorflow
 
-        return tensorflow.load_model(
-            _description_first(paths, heads), inputs=inputs, outputs=outputs, custom=custom
-        )
+        return tensorflow.load_model(description_first, inputs=inputs, outputs=outputs, custom=custom)
     if format == "onnx":
         from jaxdnn.importers import onnx
 
@@ -97,20 +94,14 @@ def load_model(
     raise InputError(f"format {format!r} is unknown; the formats are {', '.join(FORMATS)}")
 
 
-def _sniff(heads: dict[str, bytes]) -> str:
-    texts = [head for head in heads.values() if kind_of(head) == "text"]
-    if any(_SECTION.match(head) for head in texts):
+def _sniff(heads: dict[str, bytes], texts: list[str]) -> str:
+    if any(_SECTION.match(heads[path]) for path in texts):
         return "darknet"
-    if any(_GRAPHDEF_TEXT.match(head) for head in texts):
+    if any(_GRAPHDEF_TEXT.match(heads[path]) for path in texts):
         return "tensorflow"
     if all(
-        path.endswith(".onnx") or (head not in texts and _ONNX.match(head)) for path, head in heads.items()
+        path.endswith(".onnx") or (path not in texts and _ONNX.match(head)) for path, head in heads.items()
     ):
         return "onnx"
     binary = not texts and all(_GRAPHDEF.match(head) for head in heads.values())
     return "tensorflow" if binary else "caffe"
-
-
-def _description_first(paths: list[str], heads: dict[str, bytes]) -> list[str]:
-    """Put the text file before the binary one."""
-    return sorted(paths, key=lambda path: kind_of(heads[path]) == "binary")

@@ -2,7 +2,7 @@
 
 A weights file is a few kilobytes of structure around megabytes of packed numbers. Protobuf's own parser
 copies every payload into its arena and again into a bytes object; this reader walks the framing of a mapped
-file and leaves the payloads where they are (``benchmarks/caffe_load.py`` measures what that saves).
+file and leaves the payloads where they are (``benchmarks/load.py`` measures what that saves).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import replace
 
 from jaxdnn.errors import FileError, GraphError, InputError, located, some
 from jaxdnn.importers.files import basename, kind_of, read_head, read_text
@@ -90,10 +89,12 @@ def _merge(text: GraphDef, binary: GraphDef) -> GraphDef:
     The text's nodes are the graph. A constant is the binary file's of the same name, if there is one; constants and
     other pure sources that only the binary file has may be read by name.
     """
-    stored = {node.name: node for node in binary.nodes if node.op == "Const"}
+    stored = {node.name: node.attributes for node in binary.nodes if node.op == "Const"}
     own = {node.name for node in text.nodes}
     nodes = [
-        replace(stored[node.name], line=node.line) if node.op == "Const" and node.name in stored else node
+        NodeDef(node.name, "Const", node.inputs, stored[node.name], node.line)
+        if node.op == "Const" and node.name in stored
+        else node
         for node in text.nodes
     ]
     nodes += _read_only_there(nodes, [node for node in binary.nodes if node.name not in own])
@@ -154,22 +155,21 @@ def _guessed_outputs(graph: GraphDef) -> tuple[str, ...]:
 
     Detections are a result even where masks are computed for them.
     """
-    read = {
-        Reference.parse(text).node
+    texts = {
+        text
         for node in graph.nodes
         for text in (data_inputs(node)[:1] if node.op == CROP else data_inputs(node))
     }
-    constants = {node.name for node in graph.nodes if node.op == "Const"}
-    ends = [
-        node.name
-        for node in graph.nodes
-        if node.name not in read
-        and node.op not in _NO_RESULT
-        and not (node.op == "Identity" and constants.issuperset(data_inputs(node)))
-    ]
+    read = {Reference.parse(text).node for text in texts}
+    ends = [node for node in graph.nodes if node.name not in read and node.op not in _NO_RESULT]
+    if any(node.op == "Identity" for node in ends):
+        constants = {node.name for node in graph.nodes if node.op == "Const"}
+        ends = [
+            node for node in ends if not (node.op == "Identity" and constants.issuperset(data_inputs(node)))
+        ]
     if not ends:
         raise GraphError("the graph yields nothing that no other node reads: name the outputs")
-    return tuple(ends)
+    return tuple([node.name for node in ends])
 
 
 def _feed(scope: Scope, name: str) -> None:

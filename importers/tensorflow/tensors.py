@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ _STORED_IN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DType:
     """An element type.
 
@@ -83,15 +83,21 @@ class DType:
         """Read a number, of a reference type too."""
         return cls(number - _REFERENCE if number > _REFERENCE else number)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """TensorFlow's name without ``DT_``."""
         return _TYPES[self.number][0] if self.number in _TYPES else f"type {self.number}"
 
-    @property
+    @cached_property
     def numpy(self) -> str | None:
         """The name of numpy's type; None where there is none."""
         return _TYPES.get(self.number, ("", None))[1]
+
+    @cached_property
+    def raw(self) -> np.dtype[Any] | None:
+        """What raw bytes hold: numpy's type, the bits of a bfloat16; None where there are no raw bytes."""
+        name = "uint16" if self.name == "BFLOAT16" else self.numpy
+        return np.dtype(name).newbyteorder("<") if name else None
 
 
 @dataclass(slots=True)  # graphs have thousands, and a frozen one takes three times as long to make
@@ -160,9 +166,9 @@ class Tensor:
         return self.shape
 
     def _from_content(self, shape: tuple[int, ...], count: int) -> np.ndarray:
-        if self.dtype.numpy is None:
+        dtype = self.dtype.raw
+        if dtype is None:
             raise ParseError(f"an array of type {self.dtype.name} has no raw bytes")
-        dtype = _little_endian("uint16" if self.dtype.name == "BFLOAT16" else self.dtype.numpy)
         needed = count * dtype.itemsize
         if len(self.content) != needed:
             raise ParseError(
@@ -191,11 +197,6 @@ class Tensor:
         if name == "STRING":
             return np.array(b"", object)
         return np.zeros((), "float32" if name == "BFLOAT16" else self.dtype.numpy)
-
-
-@cache
-def _little_endian(name: str) -> np.dtype[Any]:
-    return np.dtype(name).newbyteorder("<")
 
 
 def _widen(bits: np.ndarray) -> np.ndarray:

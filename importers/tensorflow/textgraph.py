@@ -49,6 +49,8 @@ def _dilate(nodes: tuple[NodeDef, ...]) -> tuple[NodeDef, ...]:
         Given   SpaceToBatchND(x, block, paddings) -> Conv2D VALID -> BiasAdd -> BatchToSpaceND
         Result  Conv2D EXPLICIT (paddings, dilations=block) of x -> BiasAdd
     """
+    if all(node.op != "BatchToSpaceND" for node in nodes):
+        return nodes
     known = {node.name: node for node in nodes}
     changed: dict[str, NodeDef] = {}
     for node in nodes:
@@ -103,6 +105,8 @@ def _constant(known: dict[str, NodeDef], name: str, shape: tuple[int, ...]) -> l
 def _swap_boxes(nodes: tuple[NodeDef, ...]) -> tuple[NodeDef, ...]:
     """Exchange x and y behind the layers that are marked as predicting y before x, bias included."""
     marked = {node.name for node in nodes if node.attributes.get(_MARK) is True}
+    if not marked:
+        return nodes
     readers = {
         _source(data_inputs(node)[0]): node.name
         for node in nodes
@@ -166,6 +170,8 @@ def _crop(nodes: tuple[NodeDef, ...]) -> tuple[NodeDef, ...]:
 
     Of a first stage's detections all rows are cut, see :func:`_follow_proposals`; of others as many as there are.
     """
+    if all(node.op != "CropAndResize" for node in nodes):
+        return nodes
     known = {node.name: node for node in nodes}
     result = []
     for node in nodes:
