@@ -1,18 +1,20 @@
 """Whole networks on the CPU, against OpenCV, ONNX Runtime and OpenVINO as far as these are installed.
 
-    JAXDNN_SHARED=… python benchmarks/cpu.py [--batch 8] [--threads 2] [--blocks 15] [NETWORK …]
+    JAXDNN_SHARED=… python benchmarks/cpu.py [--batch 8] [--tune 10] [--threads 2] [--blocks 15] [NETWORK …]
 
 All run in one process with the same number of threads, on the same drawn weights and input, and keep freed memory.
 OpenCV reads the network's own files; ONNX Runtime and OpenVINO, this in float32, read jaxdnn's ONNX export. Outputs
 are compared before anything is timed. Then the libraries take turns, each with a block of calls at a time; the median
-of the blocks counts, and the spread is the distance of its quartiles, relative to it. A bar chart is written beside
-the numbers. Peak memory is measured by ``cold_start.py``, which gives each library a process.
+of the blocks counts, and the spread is the distance of its quartiles, relative to it. With ``--tune`` a net that was
+tuned for so many seconds is measured as well. A bar chart is written beside the numbers. Peak memory is measured by
+``cold_start.py``, which gives each library a process.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import statistics
 import tempfile
@@ -35,6 +37,8 @@ TOLERANCE = 1e-3
 """How far outputs may be apart, relative to the largest of each; drawn weights amplify what is rounded."""
 CALLS = 3
 """Calls in a block, at least; a block of a fast network has more, so that it takes a twentieth of a second."""
+
+TUNED = "jaxdnn tuned"
 
 Outputs = list[np.ndarray]
 Call = Callable[[], Outputs]
@@ -80,10 +84,20 @@ class Case:
     outputs: tuple[str, ...]
     threads: int
     channels_last: bool
+    tune: float = 0
 
 
 def jaxdnn_call(case: Case) -> Call:
     net, _ = jaxdnn.optimize(jaxdnn.load(*case.files))
+    return _call_of(net, case)
+
+
+def tuned_call(case: Case) -> Call:
+    net, _ = jaxdnn.optimize(jaxdnn.load(*case.files))
+    return _call_of(net.tune(case.feeds, seconds=case.tune), case)
+
+
+def _call_of(net: jaxdnn.Net, case: Case) -> Call:
     feeds = {name: jax.numpy.asarray(x) for name, x in case.feeds.items()}
 
     def call() -> Outputs:
@@ -143,11 +157,12 @@ LIBRARIES: dict[str, tuple[str, Callable[[Case], Call]]] = {
     "opencv": ("cv2", opencv_call),
     "onnxruntime": ("onnxruntime", onnxruntime_call),
     "openvino": ("openvino", openvino_call),
+    TUNED: ("jax", tuned_call),
 }
 """By name, the module that has to be installed, and what loads a network."""
 
 
-def prepare(network: Network, models: Path, folder: Path, batch: int, threads: int) -> Case:
+def prepare(network: Network, models: Path, folder: Path, batch: int, threads: int, tune: float) -> Case:
     """Write the files that the libraries read, and draw an input."""
     files = files_of(network, models, folder)
     net = jaxdnn.load(*files)
@@ -159,7 +174,7 @@ def prepare(network: Network, models: Path, folder: Path, batch: int, threads: i
     except jaxdnn.JaxdnnError as error:
         print(f"  no ONNX export: {error}")
     outputs = net.program.default_outputs(feeds)
-    return Case(files, exported, feeds, outputs, threads, network.channels_last)
+    return Case(files, exported, feeds, outputs, threads, network.channels_last, tune)
 
 
 def measured(case: Case, blocks: int) -> dict[str, Result]:
@@ -168,7 +183,7 @@ def measured(case: Case, blocks: int) -> dict[str, Result]:
     calls: dict[str, Call] = {}
     want: Outputs = []
     for name, (module, load) in LIBRARIES.items():
-        if importlib.util.find_spec(module) is None:
+        if importlib.util.find_spec(module) is None or (name == TUNED and not case.tune):
             continue
         results[name] = result = Result()
         try:
@@ -215,9 +230,8 @@ def _block_size(call: Call) -> int:
 
 def show(name: str, results: dict[str, Result]) -> dict[str, Any]:
     """Print the rows of one network, and return them as plain numbers."""
-    agreeing = [r.milliseconds for n, r in results.items() if n != "jaxdnn" and r.blocks and not r.error]
-    ratio = results["jaxdnn"].milliseconds / min(agreeing, default=float("nan"))
-    print(f"{name}: {ratio:.2f} of the fastest other")
+    ratio = ratios({library: r.milliseconds for library, r in results.items() if not r.error})
+    print(f"{name}: " + ", ".join(f"{library} {each:.2f}" for library, each in ratio.items()))
     for library, r in results.items():
         print(
             f"  {library:12} {r.milliseconds:8.2f} ms  ± {r.spread:4.0%}  load {r.load_seconds:5.2f} s  "
@@ -236,6 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--tune", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--blocks", type=int, default=15)
     arguments = parser.parse_args()
@@ -248,24 +263,25 @@ def main() -> None:
     found = {}
     for name in arguments.networks or NETWORKS:
         with tempfile.TemporaryDirectory() as folder:
-            case = prepare(NETWORKS[name], models, Path(folder), arguments.batch, arguments.threads)
+            case = prepare(
+                NETWORKS[name], models, Path(folder), arguments.batch, arguments.threads, arguments.tune
+            )
             found[name] = show(name, measured(case, arguments.blocks))
     installed = [n for n in ("onnxruntime", "openvino") if importlib.util.find_spec(n) is not None]
     versions = environment("jax", "numpy", "opencv-python-headless", *installed)
     setting = {"batch": arguments.batch, "threads": arguments.threads, "environment": versions}
     path = save(f"cpu_batch{arguments.batch}", {"networks": found} | setting)
     title = f"Time of a call, batch {arguments.batch}; 1 is the faster of ONNX Runtime and OpenVINO"
-    draw_ratios(title, {name: ratios(each["libraries"]) for name, each in found.items()}).save(
-        path.with_suffix(".png")
-    )
+    draw_ratios(title, {name: each["ratio"] for name, each in found.items()}).save(path.with_suffix(".png"))
     print(path)
 
 
-def ratios(libraries: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return what each library takes, relative to the faster one of its peers."""
-    peers = [libraries[name]["milliseconds"] for name in ("onnxruntime", "openvino") if name in libraries]
-    least = min(peers, default=float("nan"))
-    return {name: each["milliseconds"] / least for name, each in libraries.items()}
+def ratios(milliseconds: dict[str, float]) -> dict[str, float]:
+    """Return what each library takes, relative to the faster one of ONNX Runtime and OpenVINO."""
+    least = min(
+        (milliseconds[name] for name in ("onnxruntime", "openvino") if name in milliseconds), default=math.nan
+    )
+    return {name: each / least for name, each in milliseconds.items()}
 
 
 if __name__ == "__main__":

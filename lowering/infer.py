@@ -168,7 +168,7 @@ def _key(
         return None
     digests = tuple(blake2b(constant.tobytes()).digest() for constant in constants)
     specs = tuple((leaf.shape, leaf.dtype, isinstance(leaf, np.ndarray)) for leaf in leaves), digests
-    computed = program.compute_type(node), program.policy.of(node.name).exact
+    computed = program.compute_type(node), program.choices_for(node)
     key = type(node.layer), node.layer, len(node.outputs), computed, structure, specs
     try:
         hash(key)

@@ -35,7 +35,7 @@ from jaxdnn.lowering.padded import (
 )
 from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
 from jaxdnn.lowering.preparation import jit_here
-from jaxdnn.lowering.recipes import exactly, on_cpu
+from jaxdnn.lowering.recipes import Choices, choosing, on_cpu
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
 from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
@@ -146,6 +146,10 @@ class Program(ComparedByContent):
         lowering = self._lowerings[node.name]
         assert lowering is not None
         return lowering
+
+    def choices_for(self, node: Node) -> Choices:
+        """Return what decides how a CPU computes a node."""
+        return Choices(self.policy.of(node.name).exact, self.policy.tuning.recipes)
 
     def type_for(self, node: Node, arguments: tuple[Any, ...]) -> str:
         """Return the type that a node computes in when it reads these values."""
@@ -294,8 +298,7 @@ class Program(ComparedByContent):
             plain = tuple(jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v for v in plain)
         needs_rows = may_need_rows(node.layer) and any(isinstance(value, Padded) for value in arguments)
         try:
-            exact = self.policy.of(node.name).exact
-            with located(**place(node)), jax.named_scope(node.name), exactly(exact):
+            with located(**place(node)), jax.named_scope(node.name), choosing(self.choices_for(node)):
                 if needs_rows and not keeps_rows(node.layer, arguments):
                     raise depends_on_data(_SIZE)
                 if not lowering.nested:

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "comparison": ("chart", "errors", "lowering", "net", "tables"),
     "net": (
         *("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
-        *("new_layer", "surgery", "artifact", "onnx", "warmup"),
+        *("new_layer", "surgery", "artifact", "onnx", "warmup", "chunks", "tuning", "programs"),
     ),
     "artifact": (
         *(
@@ -50,6 +50,9 @@ MAY_IMPORT = {
         "importers",  # only exporting, for files that are written whole or not at all
     ),
     "cache": ("errors",),
+    "chunks": ("ir", "lowering"),
+    "programs": ("errors", "ir", "lowering", "policy"),
+    "tuning": ("artifact", "cache", "chunks", "errors", "lowering", "net", "policy"),
     "memory": (),
     "warmup": ("errors", "lowering"),
     "loader": ("errors", "importers", "ir", "lowering", "net", "passes", "policy"),
@@ -92,6 +95,9 @@ LIBRARIES = {
     "onnx": ("numpy", "jax", "onnx"),
     "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
     "cache": ("jax",),
+    "chunks": ("jax",),
+    "programs": ("jax",),
+    "tuning": ("numpy", "jax"),
     "memory": (),
     "warmup": ("numpy", "jax"),
     "loader": ("jax",),

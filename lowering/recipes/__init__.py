@@ -11,16 +11,20 @@ from jaxdnn.lowering.recipes.platforms import (
     only_platform,
 )
 from jaxdnn.lowering.recipes.rows import row_products
-from jaxdnn.lowering.recipes.table import convolve, exactly
+from jaxdnn.lowering.recipes.table import Choices, Plan, candidates, choosing, convolve, name_of
 
 __all__ = [
     "CPU",
+    "Choices",
     "Note",
+    "Plan",
     "by_platform",
+    "candidates",
+    "choosing",
     "convolve",
-    "exactly",
     "for_platform",
     "jit_for",
+    "name_of",
     "noting",
     "on_cpu",
     "only_platform",

@@ -21,9 +21,11 @@ from jaxdnn.lowering.precision import is_half
 from jaxdnn.lowering.recipes.blocks import space_to_depth
 from jaxdnn.lowering.recipes.depthwise import shifted_products
 from jaxdnn.lowering.recipes.groups import split_groups
+from jaxdnn.lowering.recipes.patches import product_of_patches
 from jaxdnn.lowering.recipes.phases import phases
 from jaxdnn.lowering.recipes.platforms import by_platform
 from jaxdnn.lowering.recipes.pointwise import matrix_product
+from jaxdnn.lowering.recipes.taps import products_of_taps
 from jaxdnn.lowering.recipes.task import Convolution, Form, plain, with_last_filters
 from jaxdnn.lowering.recipes.winograd import OUTPUTS, winograd
 
@@ -46,17 +48,32 @@ class Recipe:
 
     Attributes:
         name: for summaries.
-        applies: whether it computes a convolution, and is faster than those behind it in :data:`RECIPES`.
+        computes: whether it can compute a convolution.
         form: computes it; ``form(task, x, weight)``, with ``inner=`` if it is made of other convolutions.
+        wins: whether it is faster than those behind it in :data:`RECIPES`, as far as is known without measuring.
         nested: whether it is made of other convolutions.
         exact: whether it rounds no more than sums of products do.
     """
 
     name: str
-    applies: Callable[[Convolution], bool]
+    computes: Callable[[Convolution], bool]
     form: Form
+    wins: Callable[[Convolution], bool] = lambda task: True
     nested: bool = False
     exact: bool = True
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What decides beside the table.
+
+    Attributes:
+        exact: whether recipes are left out that round more than sums of products do.
+        measured: pairs of :func:`name_of` a convolution and the name of a recipe that was measured to be faster.
+    """
+
+    exact: bool = False
+    measured: tuple[tuple[str, str], ...] = ()
 
 
 def _is_transposed(task: Convolution) -> bool:
@@ -77,23 +94,24 @@ def _is_pointwise(task: Convolution) -> bool:
 
 
 def _has_few_channels(task: Convolution) -> bool:
-    strided = max(task.stride) > 1 and {*task.gaps, *task.dilation} == {1}
-    return (
-        strided
-        and task.channels <= _FEW_CHANNELS
-        and min(k - s for k, s in zip(task.kernel, task.stride, strict=True)) >= 0
-    )
+    return task.channels <= _FEW_CHANNELS
 
 
-def _is_tiled(task: Convolution) -> bool:
-    three = task.rank == 2 and task.kernel == (3, 3) and {*task.stride, *task.dilation, *task.gaps} == {1}
-    if (
-        not three
-        or task.groups > 1
-        or not task.channels_last
-        or not all(isinstance(n, int) for n in task.size)
-    ):
-        return False
+def _is_strided(task: Convolution) -> bool:
+    strided = max(task.stride) > 1 and {*task.gaps, *task.dilation} == {1} and task.groups == 1
+    return strided and min(k - s for k, s in zip(task.kernel, task.stride, strict=True)) >= 0
+
+
+def _has_known_size(task: Convolution) -> bool:
+    return task.channels_last and all(isinstance(n, int) for n in task.size)
+
+
+def _is_three_wide(task: Convolution) -> bool:
+    once = task.rank == 2 and {*task.stride, *task.dilation, *task.gaps, task.groups} == {1}
+    return once and task.kernel == (3, 3) and _has_known_size(task)
+
+
+def _has_many_tiles(task: Convolution) -> bool:
     tiles = math.prod(-(-n // OUTPUTS) for n in task.size)
     width = min(task.channels, task.filters)
     batch = task.batch if isinstance(task.batch, int) else 1
@@ -101,76 +119,115 @@ def _is_tiled(task: Convolution) -> bool:
     return width >= _MANY_CHANNELS and many
 
 
+def _has_several_taps(task: Convolution) -> bool:
+    return (
+        task.groups == 1 == max(task.gaps)
+        and 1 < math.prod(task.kernel) <= _MOST_TAPS
+        and _has_known_size(task)
+    )
+
+
+def _never(task: Convolution) -> bool:
+    del task
+    return False
+
+
+PLAIN = Recipe("convolution", lambda task: True, with_last_filters)
 RECIPES = (
     Recipe("phases", _is_transposed, phases, nested=True),
     Recipe("shifted products", _is_depthwise, shifted_products),
     Recipe("split groups", _is_grouped, split_groups, nested=True),
     Recipe("matrix product", _is_pointwise, matrix_product),
-    Recipe("space to depth", _has_few_channels, space_to_depth, nested=True),
-    Recipe("Winograd", _is_tiled, winograd, exact=False),
+    Recipe("space to depth", _is_strided, space_to_depth, _has_few_channels, nested=True),
+    Recipe("Winograd", _is_three_wide, winograd, _has_many_tiles, exact=False),
+    PLAIN,
+    Recipe("product of patches", _has_several_taps, product_of_patches, _never),
+    Recipe("products of taps", _has_several_taps, products_of_taps, _never),
 )
-"""What a CPU does; the first recipe that applies is taken."""
+"""What a CPU does: the first recipe that computes a convolution and wins, unless another one was measured to."""
 
-PLAIN = Recipe("convolution", lambda task: True, with_last_filters)
-
-
-_exact: ContextVar[bool] = ContextVar("exact", default=False)
+_choices: ContextVar[Choices] = ContextVar("choices", default=Choices())  # noqa: B039  (frozen)
 
 
 @contextmanager
-def exactly(exact: bool) -> Iterator[None]:
-    """Take no recipe that rounds more than sums of products do."""
-    token = _exact.set(exact)
+def choosing(choices: Choices) -> Iterator[None]:
+    """Decide like this inside."""
+    token = _choices.set(choices)
     try:
         yield
     finally:
-        _exact.reset(token)
+        _choices.reset(token)
 
 
-def choose(task: Convolution, exact: bool) -> Recipe:
-    """Return the recipe of a convolution on a CPU."""
+def name_of(task: Convolution) -> str:
+    """Return a text for a convolution that another process can find it by."""
+    sizes = (task.batch, *task.spatial, task.channels), (*task.kernel, task.filters)
+    steps = task.stride, [end for ends in task.padding for end in ends], task.gaps, task.dilation
+    return "; ".join([",".join(map(str, part)) for part in (*sizes, *steps, [task.groups])])
+
+
+def candidates(task: Convolution, exact: bool) -> list[Recipe]:
+    """Return the recipes that a CPU may compute a convolution by, the best ones first as far as the table knows."""
     empty = any(isinstance(n, int) and n == 0 for n in (task.channels, task.filters, *task.spatial))
     if task.rank == 0 or empty:
-        return PLAIN
-    recipes = (recipe for recipe in RECIPES if recipe.exact or not exact)
-    return next((recipe for recipe in recipes if recipe.applies(task)), PLAIN)
+        return [PLAIN]
+    able = [recipe for recipe in RECIPES if recipe.computes(task) and (recipe.exact or not exact)]
+    return sorted(able, key=lambda recipe: not recipe.wins(task))
 
 
-def compute(exact: bool, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
+def choose(task: Convolution, choices: Choices) -> Recipe:
+    """Return the recipe of a convolution on a CPU."""
+    able = candidates(task, choices.exact)
+    wanted = dict(choices.measured).get(name_of(task)) if choices.measured else None
+    return next((recipe for recipe in able if recipe.name == wanted), able[0])
+
+
+def compute(choices: Choices, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     """Compute a convolution as a CPU does."""
-    recipe = choose(task, exact)
+    recipe = choose(task, choices)
     if recipe.nested:
-        return recipe.form(task, x, weight, inner=partial(compute, exact))
+        return recipe.form(task, x, weight, inner=partial(compute, choices))
     return recipe.form(task, x, weight)
 
 
 @lru_cache(maxsize=4096)
-def _forms(task: Convolution, exact: bool) -> tuple[Form, Form]:
+def _forms(task: Convolution, choices: Choices) -> tuple[Form, Form]:
     """Return what computes a convolution on a CPU and elsewhere: the same functions for the same convolution.
 
     jax traces a function once for all its calls, so that a net's repeated blocks cost nothing more.
     """
     elsewhere = partial(plain, task)
-    return jax.jit(partial(_on_cpu, exact, task)), elsewhere
+    return jax.jit(partial(_on_cpu, choices, task)), elsewhere
 
 
-def _on_cpu(exact: bool, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
+def _on_cpu(choices: Choices, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     """Sum half types in float32."""
     if not is_half(x):
-        return compute(exact, task, x, weight)
-    return compute(exact, task, x.astype(jnp.float32), weight.astype(jnp.float32)).astype(x.dtype)
+        return compute(choices, task, x, weight)
+    return compute(choices, task, x.astype(jnp.float32), weight.astype(jnp.float32)).astype(x.dtype)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a CPU computes a convolution; as a function it says that in words."""
+
+    task: Convolution
+    choices: Choices
+
+    def __call__(self) -> str:
+        """Return the recipe's name, and those of the convolutions that it is made of."""
+        return _describe(self.task, self.choices)
 
 
 @lru_cache(maxsize=4096)
-def describe(task: Convolution, exact: bool) -> str:
-    """Return in words how a CPU computes a convolution."""
-    recipe = choose(task, exact)
+def _describe(task: Convolution, choices: Choices) -> str:
+    recipe = choose(task, choices)
     if not recipe.nested:
         return recipe.name
     parts: dict[str, None] = {}
 
     def inner(part: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
-        parts[describe(part, exact)] = None
+        parts[_describe(part, choices)] = None
         return plain(part, x, weight)
 
     shapes = (
@@ -209,7 +266,7 @@ def convolve(
         channels_last=channels_last,
     )
     # A CPU's images lie channels last, whatever the summary's do.
-    exact = _exact.get()
-    note = partial(describe, task.replace(channels_last=True), exact)
-    y: jax.Array = by_platform(*_forms(task, exact), x, weight, note=note)
+    choices = _choices.get()
+    note = Plan(task.replace(channels_last=True), choices)
+    y: jax.Array = by_platform(*_forms(task, choices), x, weight, note=note)
     return y

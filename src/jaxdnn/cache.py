@@ -82,6 +82,11 @@ class Cache:
         self.misses += event == _MISS
 
 
+def opened() -> Path | None:
+    """Return the folder of the cache that is open, None if there is none."""
+    return _open[0].directory if _open else None
+
+
 def cache(directory: str | os.PathLike[str]) -> Cache:
     """Keep compiled programs in a folder, for this process and later ones.
 

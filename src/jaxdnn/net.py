@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxdnn.errors import InputError, located
+from jaxdnn.chunks import compute_batch
+from jaxdnn.errors import located
 from jaxdnn.feeds import as_feeds, has_open_inputs, stated_inputs
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
@@ -23,6 +23,7 @@ from jaxdnn.lowering.infer import stored_shapes
 from jaxdnn.lowering.parts import compute, known_outside
 from jaxdnn.lowering.program import CustomLayers
 from jaxdnn.policy import AnyPolicy, Policy
+from jaxdnn.programs import lowered, references, with_types_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -108,16 +109,16 @@ class Net:
         key: jax.Array | None,
     ) -> Net:
         verify(model.graph)
-        program = _lower(model.graph, policy, custom_layers, model.params)
+        program = lowered(model.graph, policy, custom_layers, model.params)
         stored = stored_shapes(model.params)
         expected: Mapping[str, tuple[int, ...]] = stored
         if not (
-            (model.checked and stored.keys() >= _references(model.graph))
+            (model.checked and stored.keys() >= references(model.graph))
             or (model.open_shapes and (program.static_inputs or has_open_inputs(model.graph)))
         ):
             expected = stored | infer(program, stated_inputs(model.graph), stored).params
         params, missing = bind(model.params, model.initializers, expected, key)
-        return cls(_cast(params, program), program, model.source, tuple(missing))
+        return cls(with_types_of(params, program), program, model.source, tuple(missing))
 
     @property
     def graph(self) -> Graph:
@@ -186,7 +187,27 @@ class Net:
         require_complete(list(self.missing))
         names = self._names(feeds, outputs)
         program, params = self.program, self.params
-        return guarded(program, lambda: compute(program, params, feeds, names))
+        return guarded(program, lambda: compute_batch(program, params, feeds, names))
+
+    def tune(
+        self,
+        x: Any = None,
+        /,
+        *,
+        outputs: Iterable[str] | None = None,
+        seconds: float = 60,
+        report: Callable[[str], None] | None = None,
+        **inputs: Any,
+    ) -> Net:
+        """Return this net, tuned to this machine: measured on inputs, for inputs of their sizes.
+
+        See :func:`jaxdnn.tuning.tune`.
+        """
+        from jaxdnn.tuning import tune
+
+        feeds = self._feeds(x, inputs)
+        require_complete(list(self.missing))
+        return tune(self, feeds, self._names(feeds, outputs), seconds, report)
 
     def values(self, x: Any = None, /, **inputs: Any) -> dict[str, jax.Array]:
         """Compute every value of the graph that the fed inputs allow, jitted.
@@ -261,8 +282,8 @@ class Net:
         """
         net = self
         if policy is not None:
-            program = _lower(self.graph, policy, self.program.custom_layers, self.stored)
-            net = replace(net, program=program, stored=_cast(self.stored, program))
+            program = lowered(self.graph, policy, self.program.custom_layers, self.stored)
+            net = replace(net, program=program, stored=with_types_of(self.stored, program))
         if params is not None:
             net = replace(net, stored=params, missing=())
         return net
@@ -362,30 +383,3 @@ class Net:
         for name in names:
             self.graph.resolve(name)  # an unknown name is an error before anything is traced
         return names
-
-
-def _lower(graph: Graph, policy: AnyPolicy, custom_layers: CustomLayers | None, stored: Params) -> Program:
-    parsed = Policy.parse(policy)
-    unmatched = parsed.unmatched(graph.layer_names)
-    if unmatched:
-        raise InputError(f"no layer of {graph.name!r} is called {unmatched[0]!r}, which the policy names")
-    return Program(graph, policy=parsed, custom_layers=custom_layers, stored=stored)
-
-
-def _references(graph: Graph) -> set[str]:
-    return {reference for node in graph.nodes for reference in node.params.values()}
-
-
-def _cast(params: Params, program: Program) -> Params:
-    """Give floating parameters the types of the program's policy; those that have them stay what they are."""
-    types = program.param_types
-
-    def cast(reference: str, array: Any) -> Any:
-        dtype = types.get(reference, array.dtype)
-        kept = array.dtype == dtype or not jnp.issubdtype(array.dtype, jnp.floating)
-        return array if kept else array.astype(dtype)
-
-    return {
-        owner: {slot: cast(f"{owner}/{slot}", array) for slot, array in slots.items()}
-        for owner, slots in params.items()
-    }

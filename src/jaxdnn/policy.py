@@ -14,6 +14,22 @@ _EXACT = "exact"
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """What was measured to be faster on a machine than what jaxdnn does by itself, see :meth:`jaxdnn.Net.tune`.
+
+    Attributes:
+        recipes: pairs of a convolution, in words, and how it is computed, see :mod:`~jaxdnn.lowering.recipes`.
+        chunks: pairs of a batch's size and the number of chunks that it is computed in, side by side.
+    """
+
+    recipes: tuple[tuple[str, str], ...] = ()
+    chunks: tuple[tuple[int, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.recipes or self.chunks)
+
+
+@dataclass(frozen=True)
 class Policy:
     """The floating-point types of a network's run. Integers and booleans are never converted.
 
@@ -30,6 +46,7 @@ class Policy:
             layer the last one counts. What they say of outputs means nothing.
         exact: whether layers are never computed in a form that rounds more than their formula does, see
             :mod:`~jaxdnn.lowering.recipes`.
+        tuning: what a net's tuning has found; of the policies of layers it means nothing.
     """
 
     params: str = "float32"
@@ -37,6 +54,7 @@ class Policy:
     output: str = "float32"
     layers: tuple[tuple[str, Policy], ...] = ()
     exact: bool = False
+    tuning: Tuning = Tuning()
 
     def __post_init__(self) -> None:
         for name in (self.params, self.compute, self.output):

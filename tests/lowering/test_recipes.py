@@ -14,7 +14,8 @@ from jax import export, lax
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxdnn.layers.convolution import Conv
-from jaxdnn.lowering.recipes import convolve, for_platform, noting
+from jaxdnn.lowering.recipes import Choices, candidates, choosing, convolve, for_platform, name_of, noting
+from jaxdnn.lowering.recipes.table import RECIPES, compute
 from jaxdnn.lowering.recipes.task import Convolution
 from jaxdnn.lowering.recipes.winograd import winograd
 from support.layer import net_of
@@ -158,6 +159,56 @@ def test_winograd(sizes, padding, seed):
     options = {"window_strides": once, "padding": padding, "lhs_dilation": once, "rhs_dilation": once}
     want = reference(np.moveaxis(x, -1, 1), weight, options | {"feature_group_count": 1})
     np.testing.assert_allclose(np.moveaxis(got, -1, 1), want, rtol=0, atol=3e-5 * np.sqrt(channels))
+
+
+@given(convolutions())
+@settings(max_examples=25)
+def test_each_recipe_computes_the_sum(case):
+    """Also those that the table would not take."""
+    x, weight, options, channels_last = case
+    want = reference(x, weight, options)
+    task = Convolution(
+        batch=len(x),
+        channels=x.shape[1],
+        spatial=x.shape[2:],
+        filters=len(weight),
+        kernel=weight.shape[2:],
+        stride=options["window_strides"],
+        padding=options["padding"],
+        gaps=options["lhs_dilation"],
+        dilation=options["rhs_dilation"],
+        groups=options["feature_group_count"],
+        channels_last=channels_last,
+    )
+    data = jnp.asarray(np.moveaxis(x, 1, -1) if channels_last else x)
+    able = candidates(task, exact=True)
+    assert {recipe.name for recipe in able} == {r.name for r in RECIPES if r.exact and r.computes(task)}
+    for recipe in able:
+        choices = Choices(exact=True, measured=((name_of(task), recipe.name),))
+        got = np.asarray(jax.jit(partial(compute, choices, task))(data, jnp.asarray(weight)))
+        got = np.moveaxis(got, -1, 1) if channels_last else got
+        bound = 1e-5 * math.prod(weight.shape[1:])
+        np.testing.assert_allclose(got, want, rtol=0, atol=bound, err_msg=recipe.name)
+
+
+def test_what_was_measured_counts():
+    """For the convolution that it was measured for, if there is such a recipe and nothing forbids it."""
+    x, weight = jnp.ones((1, 8, 6, 6)), jnp.ones((8, 8, 3, 3))
+    options = OPTIONS | {"feature_group_count": 1, "dimension_numbers": CHANNELS_FIRST}
+
+    def recipe(choices, x=x):
+        with noting() as notes, choosing(choices):
+            jax.eval_shape(lambda x, w: convolve(x, w, **options), x, weight)
+        return notes[0](), notes[0].task
+
+    found, task = recipe(Choices())
+    assert found == "convolution"
+    for name in ("Winograd", "product of patches", "products of taps"):
+        assert recipe(Choices(measured=((name_of(task), name),)))[0] == name
+    assert recipe(Choices(measured=((name_of(task), "product of patches"),)), x=x[..., :5])[0] == found
+    assert recipe(Choices(exact=True, measured=((name_of(task), "Winograd"),)))[0] == found
+    assert recipe(Choices(measured=((name_of(task), "phases"),)))[0] == found
+    assert recipe(Choices(measured=((name_of(task), "of a later version"),)))[0] == found
 
 
 def test_winograd_rounds_little():

@@ -129,6 +129,14 @@ class Record:
             raise ParseError(f"{self._what} has no {name!r}")
         return read(self._unread.pop(name), f"{name!r} of {self._what}")
 
+    def optional(self, name: str, read: Callable[[object, str], T], default: T) -> T:
+        """Return a field that may be missing.
+
+        Raises:
+            ParseError: it is of another kind.
+        """
+        return self.read(name, read) if name in self._unread else default
+
     def done(self) -> None:
         """Check that every field was read."""
         if self._unread:

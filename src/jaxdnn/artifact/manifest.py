@@ -9,7 +9,6 @@ from typing import Any
 
 from jaxdnn.artifact.documents import (
     Record,
-    flag,
     listed,
     mapped,
     nullable,
@@ -21,6 +20,7 @@ from jaxdnn.artifact.documents import (
     write_json,
 )
 from jaxdnn.artifact.graphs import read_value, write_value
+from jaxdnn.artifact.policies import read_policy, written_policy
 from jaxdnn.errors import FileError, InputError, ParseError
 from jaxdnn.ir import Graph, Value
 from jaxdnn.lowering import Spec
@@ -179,7 +179,7 @@ def manifest_document(manifest: Manifest) -> dict[str, Any]:
         "versions": dict(manifest.versions),
         "inputs": [write_value(value) for value in manifest.inputs],
         "outputs": {name: dict(vars(spec)) for name, spec in manifest.outputs.items()},
-        "policy": _written_policy(manifest.policy),
+        "policy": written_policy(manifest.policy),
         "batches": manifest.batches,
         "heads": manifest.heads,
         "distance_power": manifest.distance_power,
@@ -190,16 +190,6 @@ def manifest_document(manifest: Manifest) -> dict[str, Any]:
         "licence": manifest.licence,
         "notes": manifest.notes,
         "hashes": dict(manifest.hashes),
-    }
-
-
-def _written_policy(policy: Policy) -> dict[str, Any]:
-    return {
-        "params": policy.params,
-        "compute": policy.compute,
-        "output": policy.output,
-        "exact": policy.exact,
-        "layers": [{"pattern": pattern, "policy": _written_policy(each)} for pattern, each in policy.layers],
     }
 
 
@@ -224,7 +214,7 @@ def read_manifest(data: memoryview) -> Manifest:
         versions=record.read("versions", mapped(text)),
         inputs=record.read("inputs", listed(lambda value, what: read_value(Record(value, what), what))),
         outputs=record.read("outputs", mapped(_spec)),
-        policy=record.read("policy", _policy),
+        policy=record.read("policy", read_policy),
         batches=record.read("batches", _batches),
         heads=record.read("heads", listed(text)),
         distance_power=record.read("distance_power", nullable(number)),
@@ -260,22 +250,6 @@ def _spec(value: object, what: str) -> Spec:
     spec = Spec(record.read("shape", nullable(listed(nullable(size)))), record.read("dtype", text))
     record.done()
     return spec
-
-
-def _policy(value: object, what: str) -> Policy:
-    record = Record(value, what)
-    params, compute, output = (record.read(name, text) for name in ("params", "compute", "output"))
-    exact = record.read("exact", flag)
-    policy = Policy(params, compute, output, record.read("layers", listed(_layer_policy)), exact)
-    record.done()
-    return policy
-
-
-def _layer_policy(value: object, what: str) -> tuple[str, Policy]:
-    record = Record(value, what)
-    pair = record.read("pattern", text), record.read("policy", _policy)
-    record.done()
-    return pair
 
 
 def _program(value: object, what: str) -> StoredProgram:
