@@ -6,7 +6,7 @@ All run in one process with the same number of threads, on the same drawn weight
 OpenCV reads the network's own files; ONNX Runtime and OpenVINO, this in float32, read jaxdnn's ONNX export. Outputs
 are compared before anything is timed. Then the libraries take turns, each with a block of calls at a time; the median
 of the blocks counts, and the spread is the distance of its quartiles, relative to it. With ``--tune`` a net that was
-tuned for so many seconds is measured as well. A bar chart is written beside the numbers. Peak memory is measured by
+tuned for so many seconds is measured as well. Of networks that are not named the stored rows stay. A bar chart is written beside the numbers. Peak memory is measured by
 ``cold_start.py``, which gives each library a process.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import math
 import os
 import statistics
@@ -27,7 +28,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from measure import environment, save
+from measure import RESULTS, environment, save
 from picture import draw_ratios
 from rows import NETWORKS, Network, drawn_feeds, files_of
 
@@ -270,10 +271,21 @@ def main() -> None:
     installed = [n for n in ("onnxruntime", "openvino") if importlib.util.find_spec(n) is not None]
     versions = environment("jax", "numpy", "opencv-python-headless", *installed)
     setting = {"batch": arguments.batch, "threads": arguments.threads, "environment": versions}
-    path = save(f"cpu_batch{arguments.batch}", {"networks": found} | setting)
+    result = f"cpu_batch{arguments.batch}"
+    rows = stored(result, setting) | found
+    found = {name: rows[name] for name in NETWORKS if name in rows}
+    path = save(result, {"networks": found} | setting)
     title = f"Time of a call, batch {arguments.batch}; 1 is the faster of ONNX Runtime and OpenVINO"
     draw_ratios(title, {name: each["ratio"] for name, each in found.items()}).save(path.with_suffix(".png"))
     print(path)
+
+
+def stored(result: str, setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows that were saved before, of the same machine and versions."""
+    path = RESULTS / f"{result}.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    same = {name: before.get(name) for name in setting} == setting
+    return dict(before["networks"]) if same else {}
 
 
 def ratios(milliseconds: dict[str, float]) -> dict[str, float]:

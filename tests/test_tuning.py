@@ -119,6 +119,17 @@ def test_it_measures():
     np.testing.assert_allclose(tuned(X)["y0"], net(X)["y0"], rtol=1e-6)
 
 
+def test_an_export_tunes_for_each_size(net, seconds, tmp_path):
+    """To batches as a whole, because machine code is for these."""
+    seconds |= {"product of patches": 0.5, 2: 0.5}
+    reports = []
+    net.export(tmp_path / "net.jaxdnn", batch=[1, 4], tune=60, report=reports.append)
+    tuning = jaxdnn.load_artifact(tmp_path / "net.jaxdnn").policy.tuning
+    assert [task[:2] for task, _ in tuning.recipes] == ["1,", "4,"]
+    assert tuning.chunks == ()
+    assert len(reports) == 6
+
+
 def test_an_artifact_keeps_it(net, seconds, tmp_path):
     seconds |= {"product of patches": 0.5, 2: 0.5}
     tuned = net.tune(X)

@@ -196,6 +196,7 @@ class Net:
         *,
         outputs: Iterable[str] | None = None,
         seconds: float = 60,
+        chunks: bool = True,
         report: Callable[[str], None] | None = None,
         **inputs: Any,
     ) -> Net:
@@ -207,7 +208,7 @@ class Net:
 
         feeds = self._feeds(x, inputs)
         require_complete(list(self.missing))
-        return tune(self, feeds, self._names(feeds, outputs), seconds, report)
+        return tune(self, feeds, self._names(feeds, outputs), seconds, chunks, report)
 
     def values(self, x: Any = None, /, **inputs: Any) -> dict[str, jax.Array]:
         """Compute every value of the graph that the fed inputs allow, jitted.

@@ -47,7 +47,7 @@ Names = tuple[str, ...]
 Report = Callable[[str], None]
 
 
-def tune(net: Net, feeds: Feeds, names: Names, seconds: float, report: Report | None) -> Net:
+def tune(net: Net, feeds: Feeds, names: Names, seconds: float, chunks: bool, report: Report | None) -> Net:
     """Try other recipes for a net's convolutions, and its batch in chunks side by side, and keep what is faster.
 
     Each change is compiled and timed within the whole network, in turns with the best one so far: an operation by
@@ -63,6 +63,7 @@ def tune(net: Net, feeds: Feeds, names: Names, seconds: float, report: Report | 
         feeds: the inputs that it is called with. Inputs of other sizes are computed as before.
         names: of the outputs.
         seconds: after which nothing more is tried.
+        chunks: whether chunks are tried as well.
         report: is told in words what was tried and the time that it takes, that of the best one before being 1.
 
     Returns:
@@ -71,10 +72,10 @@ def tune(net: Net, feeds: Feeds, names: Names, seconds: float, report: Report | 
     net = net.replace(params=net.params)  # on the device once, not once for each trial
     if _device(net).platform != CPU:
         return net
-    file = _file(net, feeds, names)
+    file = _file(net, feeds, names, chunks)
     tuning = _read(file) if file else None
     if tuning is None:
-        tuning = _Search(net, feeds, names, report or (lambda text: None)).run(seconds)
+        tuning = _Search(net, feeds, names, chunks, report or (lambda text: None)).run(seconds)
         if file:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(write_json(written_tuning(tuning)))
@@ -85,11 +86,12 @@ class _Search:
     """Measures nets that differ in their tuning alone.
 
     Args:
-        net, feeds, names, report: as for :func:`tune`.
+        net, feeds, names, chunks, report: as for :func:`tune`.
     """
 
-    def __init__(self, net: Net, feeds: Feeds, names: Names, report: Report) -> None:
+    def __init__(self, net: Net, feeds: Feeds, names: Names, chunks: bool, report: Report) -> None:
         self._net, self._feeds, self._names, self._report = net, feeds, names, report
+        self._chunks = _CHUNKS if chunks else ()
         self._best = self._first = self._timed(net.policy.tuning)
 
     def run(self, seconds: float) -> Tuning:
@@ -115,14 +117,14 @@ class _Search:
     def _changes(self) -> Iterator[tuple[str, Tuning]]:
         """Yield what to try, each made from the best tuning when it is asked for."""
         batch = batch_of(self._feeds)
-        for count in _CHUNKS:
+        for count in self._chunks:
             if batch and batch % count == 0:
                 chunks = dict(self._tuning.chunks) | {batch: count}
                 yield (
                     f"{count} chunks of {batch // count}",
                     replace(self._tuning, chunks=tuple(chunks.items())),
                 )
-        count = dict(self._tuning.chunks).get(batch, 1)
+        count = dict(self._tuning.chunks).get(batch, 1) if self._chunks else 1
         for task in _convolutions(self._net, chunk(self._feeds, 0, count), self._names):
             for recipe in candidates(task, self._net.policy.exact)[1:]:
                 recipes = dict(self._tuning.recipes) | {name_of(task): recipe.name}
@@ -222,7 +224,7 @@ def _device(net: Net) -> jax.Device:
     return device
 
 
-def _file(net: Net, feeds: Feeds, names: Names) -> Path | None:
+def _file(net: Net, feeds: Feeds, names: Names, chunks: bool) -> Path | None:
     """Return where the open cache has what was found for this case on this machine, None without a cache."""
     folder = opened()
     if folder is None:
@@ -231,6 +233,7 @@ def _file(net: Net, feeds: Feeds, names: Names) -> Path | None:
         "convolutions": [name_of(task) for task in _convolutions(net, feeds, names)],
         "inputs": {name: [*np.shape(array)] for name, array in feeds.items()},
         "outputs": names,
+        "chunks": chunks,
         "policy": str(net.policy),
         "before": written_tuning(net.policy.tuning),
         "machine": {**machine(_device(net)), "cores": os.cpu_count()},

@@ -105,6 +105,20 @@ def test_sizes_of_the_batch(jaxdnn_command, net, pictures, tmp_path):
     assert answer["pictures"][0]["outputs"]["fc"]["values"] == [0, 128, 255]
 
 
+def test_tuning(jaxdnn_command, net, tmp_path, monkeypatch):
+    def tune(self, x, *, seconds, report, **options):
+        report(f"{seconds} seconds for a batch of {len(x['data'])}")
+        return self
+
+    monkeypatch.setattr(jaxdnn.Net, "tune", tune)
+    command = "export", *net, "-o", tmp_path / "net.jaxdnn", "--batch", "1,2"
+    assert jaxdnn_command(*command, "--tune", "5").err.splitlines() == [
+        "5.0 seconds for a batch of 1",
+        "5.0 seconds for a batch of 2",
+    ]
+    assert jaxdnn_command(*command, "--force").err == ""
+
+
 def test_any_height_and_width(jaxdnn_command, net, pictures, tmp_path):
     path = tmp_path / "net.jaxdnn"
     options = ("--input-shape", "data=b,3,height,width", "--no-executables")

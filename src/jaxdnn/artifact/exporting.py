@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -54,6 +54,8 @@ def export(
     licence: str | None = None,
     executables: bool = True,
     graph: bool = True,
+    tune: float = 0,
+    report: Callable[[str], None] | None = None,
 ) -> Manifest:
     """Write an artifact: one file for :func:`jaxdnn.load_artifact`, which needs no importer.
 
@@ -74,6 +76,9 @@ def export(
         executables: whether to store machine code for this machine, too.
         graph: whether to store the graph, with which the artifact outlives jax's promise to read its programs, and
             computes intermediate values and gradients.
+        tune: for how many seconds to look for what is faster on this machine, see :meth:`jaxdnn.Net.tune`, for each
+            size that machine code is stored for. Inputs are zeros.
+        report: is told in words what was tried.
 
     Returns:
         what the file says of itself; its ``notes`` tell what could not be stored.
@@ -84,7 +89,10 @@ def export(
     """
     require_complete(list(net.missing))
     net = net if policy is None else net.replace(policy=policy)
-    work = _Export(net, Request(fed_values(net.graph), batch, shapes or {}))
+    request = Request(fed_values(net.graph), batch, shapes or {})
+    if tune:
+        net = _tuned(net, request, tune, report)
+    work = _Export(net, request)
     reason = unexportable(net.program)
     if reason:
         work.notes.append(f"no program: {reason}")
@@ -107,6 +115,15 @@ def export(
         raise InputError(f"preprocess must be made of what JSON has: {error}") from error
     manifest = replace(work.manifest(), preprocessing=plain, labels=tuple(labels), licence=licence)
     return write_artifact(path, manifest, work.members)
+
+
+def _tuned(net: Net, request: Request, seconds: float, report: Callable[[str], None] | None) -> Net:
+    """Tune a net to the sizes that machine code is stored for, which is for batches as a whole."""
+    types = {value.name: value.dtype for value in request.values}
+    for shapes in request.executables():
+        zeros = {name: np.zeros(shape, types[name]) for name, shape in shapes.items()}
+        net = net.tune(zeros, seconds=seconds, chunks=False, report=report)
+    return net
 
 
 class _Export:

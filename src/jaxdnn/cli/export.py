@@ -28,6 +28,7 @@ from jaxdnn.net import Net
 Examples:
   jaxdnn export deploy.prototxt net.caffemodel -o net.jaxdnn --mean 104,117,123 --labels words.txt
   jaxdnn export yolov4.cfg yolov4.weights -o yolo.jaxdnn --batch 1,8,32 --platform cuda
+  jaxdnn export net.pb -o net.jaxdnn --batch 1,8 --tune 60
   jaxdnn export fcn.prototxt fcn.caffemodel -o fcn.jaxdnn --input-shape data=b,3,height,width
   jaxdnn run net.jaxdnn cat.jpg --trust"""
 )
@@ -73,6 +74,13 @@ Examples:
     default=True,
     help="Store the graph, which needs no trust and outlives jax's formats. [default: yes]",
 )
+@click.option(
+    "--tune",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=0,
+    help="Look for so long for what is faster on this machine, for each size of the batch.",
+)
 @click.option("--labels", metavar="FILE", help="File of class names, as for run, which are stored.")
 @click.option("--licence", metavar="TEXT", help="A note on the licence, which is stored.")
 @picture_options
@@ -88,6 +96,7 @@ def export(
     policy: str,
     executables: bool,
     graph: bool,
+    tune: float,
     labels: str | None,
     licence: str | None,
     preprocessing: Preprocessing,
@@ -115,6 +124,8 @@ def export(
             licence=licence,
             executables=executables,
             graph=graph,
+            tune=tune,
+            report=lambda text: click.echo(text, err=True),
         )
     print_artifact(path)
 
