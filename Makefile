@@ -36,7 +36,7 @@ test-long: $(VENV)/.dev $(VENV)/opencv5
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --quiet --editable ".[bench]"
-	cd benchmarks && ../$(BIN)/python cpu.py && ../$(BIN)/python cpu.py --batch 8 && ../$(BIN)/python cold_start.py
+	cd benchmarks && ../$(BIN)/python cpu.py && ../$(BIN)/python cpu.py --batch 8 --blocks 5 --tune 10 && ../$(BIN)/python cold_start.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -6,8 +6,8 @@ All run in one process with the same number of threads, on the same drawn weight
 OpenCV reads the network's own files; ONNX Runtime and OpenVINO, this in float32, read jaxdnn's ONNX export. Outputs
 are compared before anything is timed. Then the libraries take turns, each with a block of calls at a time; the median
 of the blocks counts, and the spread is the distance of its quartiles, relative to it. With ``--tune`` a net that was
-tuned for so many seconds is measured as well. Of networks that are not named the stored rows stay. A bar chart is written beside the numbers. Peak memory is measured by
-``cold_start.py``, which gives each library a process.
+tuned for so many seconds is measured as well. Where networks are named, the stored rows of the others stay. A bar chart
+is written beside the numbers. Peak memory is measured by ``cold_start.py``, which gives each library a process.
 """
 
 from __future__ import annotations
