@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from operator import is_
 from typing import Any
@@ -38,6 +39,7 @@ class _Prepared:
         self._function = function
         self._compiled: dict[Any, _Compiled] = {}
         self._shared: tuple[list[Any], dict[Any, Any]] = ([], {})
+        self._lock = threading.RLock()
 
     def __call__(self, params: Any, *data: Any) -> Any:
         """Call it; raise ValueError inside another transformation of jax."""
@@ -48,7 +50,10 @@ class _Prepared:
         if compiled is None or not compiled.fits(weights):
             if any(isinstance(each, jax.core.Tracer) for each in (*weights, *given)):
                 raise ValueError("arguments are traced")
-            compiled = self._compiled[key] = _Compiled(self._function, params, data)
+            with self._lock:  # threads that call for the same shapes wait for the first one
+                compiled = self._compiled.get(key)
+                if compiled is None or not compiled.fits(weights):
+                    compiled = self._compiled[key] = _Compiled(self._function, params, data)
         return compiled(weights, given, self._shared_for)
 
     def _shared_for(self, weights: list[Any]) -> dict[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,22 +56,29 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def status(message: str, *, quiet: bool) -> Iterator[None]:
+def status(message: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
     """Show a spinner on stderr while the block runs, if that takes longer than a second.
 
     Args:
         message: what is going on.
-        quiet: whether to show nothing; where stderr is no terminal, nothing is shown anyway.
+        quiet: whether to show nothing; where stderr is no terminal, the spinner is not shown anyway.
+
+    Yields:
+        a function that prints a line on stderr, above the spinner.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=quiet)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
     if quiet or not console.is_terminal:
-        yield
+        yield say
         return
     spinner = console.status(message)
     timer = threading.Timer(_PATIENCE, spinner.start)
     timer.start()
     try:
-        yield
+        yield say
     finally:
         timer.cancel()
         timer.join()  # it may be starting the spinner just now

@@ -112,7 +112,7 @@ def export(
     names = read_label_list(labels) if labels else ()
     with status(f"Loading {model}", quiet=False):
         net = _load(model, weights, input_shapes, preprocessing, stages=stages, level=level)
-    with status(f"Exporting {net.name}", quiet=False):
+    with status(f"Exporting {net.name}", quiet=False) as say:
         net.export(
             path,
             batch=batch,
@@ -125,7 +125,7 @@ def export(
             executables=executables,
             graph=graph,
             tune=tune,
-            report=lambda text: click.echo(text, err=True),
+            report=say,
         )
     print_artifact(path)
 
