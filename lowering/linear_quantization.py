@@ -44,7 +44,9 @@ def linear_quantize(
 def dynamic_quantize(layer: DynamicQuantize, weights: Weights, x: jax.Array) -> tuple[jax.Array, ...]:
     """See :class:`~jaxdnn.layers.linear_quantization.DynamicQuantize`."""
     low, high = jnp.min(x, initial=0), jnp.max(x, initial=0)
-    scale = (high - low) / 255
+    # XLA multiplies by the reciprocal of a constant divisor, which rounds twice: a divisor
+    # that depends on the data keeps the division.
+    scale = (high - low) / jnp.where(high >= low, 255, 1).astype(x.dtype)
     scale = jnp.where(scale == 0, 1, scale)
     zero = jnp.clip(jnp.rint(-low / scale), 0, 255).astype(np.uint8)
     return linear_quantize(LinearQuantize(dtype="uint8"), weights, x, scale, zero), scale, zero

@@ -6,14 +6,10 @@ import pytest
 
 from jaxdnn import LayerError
 from support.onnx_graphs import compute, load, model, node, one_op, reference, runtime, tensor
+from support.quantized import drawn
 
 RNG = np.random.default_rng(2)
 SCALE = np.float32(0.05)
-
-
-def drawn(dtype, *shape):
-    limits = np.iinfo(dtype)
-    return RNG.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
 
 
 def agree(folder, op, *arrays, **options):
@@ -62,8 +58,9 @@ def test_types_of_few_bits(dtype, tmp_path):
     np.testing.assert_allclose(net({"x": x, "z": zero})["y"], want, rtol=1e-6)
 
 
-def test_dynamic(tmp_path):
-    x = RNG.standard_normal((3, 4)).astype(np.float32)
+@pytest.mark.parametrize("seed", range(8))
+def test_dynamic(seed, tmp_path):
+    x = np.random.default_rng(seed).standard_normal((3, 4)).astype(np.float32)
     got = compute(tmp_path, "DynamicQuantizeLinear", x, outputs=3)
     for ours, theirs in zip(got, runtime(*one_op("DynamicQuantizeLinear", [x], 3)), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -5,15 +5,11 @@ import pytest
 
 from jaxdnn import LayerError
 from support.onnx_graphs import compute, load, node, one_op, runtime, tensor
+from support.quantized import drawn
 
 RNG = np.random.default_rng(4)
 HERE = {"domain": "com.microsoft"}
 SCALE, ZERO = np.float32(0.02), np.uint8(9)
-
-
-def drawn(dtype, *shape):
-    limits = np.iinfo(dtype)
-    return RNG.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
 
 
 def numbers(*shape):
