@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxdnn.errors import ParseError, located
+from jaxdnn.errors import JaxdnnError, ParseError, located
 from jaxdnn.importers import textproto
 from jaxdnn.importers.tensorflow.graphdef import (
     Argument,
@@ -168,7 +168,7 @@ def _node(message: Message, depth: int, known: _Known) -> NodeDef:
         name, op = _string(message, "name"), _string(message, "op")
         inputs = tuple([value.text for value in _scalars(message, "input")])
         return NodeDef(name, op, inputs, _attributes(message, depth, known), line)
-    except ParseError:
+    except JaxdnnError:
         with located(line=line, layer=f"{name!r} ({op or 'no op'})" if name or op else None):
             raise
 
