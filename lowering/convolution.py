@@ -29,18 +29,8 @@ def _flatten_batch(x: jax.Array, layer: Conv | ConvTranspose | Im2Col) -> tuple[
     return x.reshape(math.prod(batch), *x.shape[axis:]), batch
 
 
-def _finish(
-    y: jax.Array, layer: Conv | ConvTranspose, weights: Mapping[str, jax.Array], batch: Shape
-) -> jax.Array:
-    """Add the bias and take the batch axes apart."""
-    bias = weights.get("bias")
-    if bias is not None:
-        y = (
-            y + bias.reshape(*(1,) * (y.ndim - 1), -1)
-            if layer.channels_last
-            else y + bias.reshape(1, -1, *(1,) * (y.ndim - 2))
-        )
-    return y.reshape(*batch, *y.shape[1:])
+def _bias(weights: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    return {"bias": weights["bias"]} if "bias" in weights else {}
 
 
 def _specification(rank: int, channels_last: bool) -> tuple[str, str, str]:
@@ -66,23 +56,26 @@ def conv(
     x: jax.Array,
     *given: jax.Array,
     product: Product = convolve,
+    **after: Any,
 ) -> jax.Array:
-    """See :class:`~jaxdnn.layers.convolution.Conv`."""
+    """See :class:`~jaxdnn.layers.convolution.Conv`; ``after`` is what :func:`convolve` adds, and its finish."""
     x, batch = _flatten_batch(x, layer)
     rank = x.ndim - 2
     weight = _weight(layer, weights, given, rank)
     channels, spatial = layer.spatial(x.shape) if layer.channels_last else (x.shape[1], x.shape[2:])
-    _, before, after = conv_windows(layer, spatial, weight.shape[2:])
+    _, low, high = conv_windows(layer, spatial, weight.shape[2:])
     y = product(
         x,
         weight,
         window_strides=spread("stride", layer.stride, rank),
-        padding=list(zip(before, after, strict=True)),
+        padding=list(zip(low, high, strict=True)),
         rhs_dilation=spread("dilation", layer.dilation, rank),
         feature_group_count=layer.group_count(channels, weight.shape[1]),
         dimension_numbers=_specification(rank, layer.channels_last),
+        **_bias(weights),
+        **after,
     )
-    return _finish(y, layer, weights, batch)
+    return y.reshape(*batch, *y.shape[1:])
 
 
 @lowers(ConvTranspose)
@@ -115,8 +108,9 @@ def conv_transpose(
         rhs_dilation=dilation,
         feature_group_count=groups,
         dimension_numbers=_specification(rank, layer.channels_last),
+        **_bias(weights),
     )
-    return _finish(y, layer, weights, batch)
+    return y.reshape(*batch, *y.shape[1:])
 
 
 @lowers(Im2Col)

@@ -10,7 +10,8 @@ import jax
 from jaxdnn.errors import located
 from jaxdnn.layers.custom import Custom
 from jaxdnn.lowering.custom import leaked
-from jaxdnn.lowering.program import Program, place, type_name
+from jaxdnn.lowering.places import place, type_name
+from jaxdnn.lowering.program import Program
 
 T = TypeVar("T")
 

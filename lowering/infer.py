@@ -17,7 +17,8 @@ from jaxdnn.layers.base import Shape, dims
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.custom import Custom
 from jaxdnn.lowering.padded import DataDependentError, Padded, with_origin
-from jaxdnn.lowering.program import Program, place
+from jaxdnn.lowering.places import place
+from jaxdnn.lowering.program import Program
 from jaxdnn.lowering.recipes import Note, for_platform, noting
 
 MAX_ELEMENTS = 2**31 - 1

@@ -70,6 +70,36 @@ def channels_last(
     return moved, tuple(_laid(value, rank) for value in arguments), ChannelsLast
 
 
+def finished_image(
+    layer: Layer, arguments: tuple[Any, ...], added: Any
+) -> tuple[Layer, tuple[Any, ...], jax.Array | None, Callable[[Any], Any]] | None:
+    """Return how a convolution computes with what follows it, on images whose channels lie last.
+
+    Args:
+        layer: a convolution.
+        arguments: the values of its inputs.
+        added: what is added to its result; None if nothing is.
+
+    Returns:
+        what :func:`channels_last` does, and the array to add; None if all has to be computed one by one.
+    """
+    assert isinstance(layer, Conv)
+    if layer.channels_last:
+        found: Any = layer, tuple(map(logical, arguments)), lambda result: result
+        added = logical(added)
+    else:
+        found = channels_last(layer, arguments)
+        if added is not None:
+            added = added.array if isinstance(added, ChannelsLast) else ()  # another order of axes
+    if found is None:
+        return None
+    moved, inputs, wrap = found
+    arrays = inputs if added is None else (*inputs, added)
+    if not all(isinstance(each, jax.Array) and each.dtype == jnp.float32 for each in arrays):
+        return None
+    return moved, inputs, added, wrap
+
+
 def _windowed(
     layer: Windowed, arguments: tuple[Any, ...]
 ) -> tuple[Layer, tuple[Any, ...], Callable[[Any], Any]] | None:

@@ -14,6 +14,7 @@ from jax import lax
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims, normalize_axis
 from jaxdnn.layers.pooling import MaxUnpool, Pool, SpatialPyramidPool, Window
+from jaxdnn.lowering.recipes import can_slide, slid
 from jaxdnn.lowering.registry import lowers
 
 Arrays = tuple[jax.Array, ...]
@@ -115,10 +116,17 @@ def _over_plane(
     windows, axes = layer.windows(x.shape), layer.spatial_axes(x.ndim)
     if all(window == Window(window.size, window.size) for window in windows):
         return whole(x, axis=tuple(axes), keepdims=True)
-    # The last axis comes first, so that cells are combined in row order.
-    for axis, window in reversed(list(zip(axes, windows, strict=True))):
-        (x,) = slide((x,), (fill,), axis, window, combine)
-    return x
+
+    def plain(x: jax.Array) -> jax.Array:
+        # The last axis comes first, so that cells are combined in row order.
+        for axis, window in reversed(list(zip(axes, windows, strict=True))):
+            (x,) = slide((x,), (fill,), axis, window, combine)
+        return x
+
+    if layer.channels_last and can_slide(x, windows):
+        height, width = windows
+        return slid(plain, (height, width), combine is _maximum, x)
+    return plain(x)
 
 
 def _divisor(layer: Pool, windows: tuple[Window, ...]) -> np.ndarray:

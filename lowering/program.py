@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import replace
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -19,9 +20,10 @@ from jaxdnn.layers.base import dims
 from jaxdnn.layers.control import While
 from jaxdnn.layers.custom import Custom
 from jaxdnn.layers.late import Late
+from jaxdnn.lowering.chains import Chain, chains
 from jaxdnn.lowering.custom import Given, describe_unknown, parse
 from jaxdnn.lowering.equality import ComparedByContent
-from jaxdnn.lowering.layout import channels_last, logical
+from jaxdnn.lowering.layout import channels_last, finished_image, logical
 from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.nested import Nested
 from jaxdnn.lowering.opencv import HostLayer, lower_custom
@@ -33,9 +35,10 @@ from jaxdnn.lowering.padded import (
     unpad,
     with_origin,
 )
+from jaxdnn.lowering.places import place
 from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
 from jaxdnn.lowering.preparation import jit_here
-from jaxdnn.lowering.recipes import Choices, choosing, on_cpu
+from jaxdnn.lowering.recipes import Choices, ShapeMismatch, choosing, on_cpu
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
 from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
@@ -149,7 +152,7 @@ class Program(ComparedByContent):
 
     def choices_for(self, node: Node) -> Choices:
         """Return what decides how a CPU computes a node."""
-        return Choices(self.policy.of(node.name).exact, self.policy.tuning.recipes)
+        return Choices(self.policy.of(node.name).exact, measured=self.policy.tuning.recipes)
 
     def type_for(self, node: Node, arguments: tuple[Any, ...]) -> str:
         """Return the type that a node computes in when it reads these values."""
@@ -249,14 +252,38 @@ class Program(ComparedByContent):
     ) -> dict[str, Any]:
         """Compute values from known ones, which are taken as they are, in the policy's types."""
         with jax.default_matmul_precision("float32"):
-            for node in self.needed(wanted, set(known)):
-                missing = [name for name in node.inputs if name not in known]
-                if missing:
-                    raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
-                results = self._results(node, weights_of(node), tuple(known[name] for name in node.inputs))
-                for name, value in zip(node.outputs, results, strict=True):
-                    known.setdefault(name, value)
+            nodes = self.needed(wanted, set(known))
+            for chain in chains(nodes, {*wanted, *known}, self._may_join):
+                if len(chain.nodes) > 1 and self._compute_together(chain, weights_of, known):
+                    continue
+                for node in chain.nodes:
+                    missing = [name for name in node.inputs if name not in known]
+                    if missing:
+                        raise InputError(f"input {missing[0]!r} is needed for {', '.join(map(repr, wanted))}")
+                    arguments = tuple(known[name] for name in node.inputs)
+                    results = self._results(node, weights_of(node), arguments)
+                    for name, value in zip(node.outputs, results, strict=True):
+                        known.setdefault(name, value)
         return {name: logical(known[name]) for name in wanted}
+
+    def _may_join(self, node: Node) -> bool:
+        return on_cpu() and self.compute_type(node) == "float32"
+
+    def _compute_together(
+        self, chain: Chain, weights_of: Callable[[Node], Mapping[str, Any]], known: dict[str, Any]
+    ) -> bool:
+        """Compute a convolution with what follows it; return whether that can be done."""
+        conv, last = chain.nodes[0], chain.nodes[-1]
+        added = None if chain.added is None else known.get(chain.added, ())  # what is missing is no image
+        if (relaid := finished_image(conv.layer, tuple(map(known.get, conv.inputs)), added)) is None:
+            return False
+        layer, arrays, added, wrap = relaid
+        after = {"added": added, "finish": chain.finish}
+        # What cannot be computed is told by the nodes one by one.
+        with contextlib.suppress(ShapeMismatch, JaxdnnError):
+            (y,) = self.run(replace(conv, layer=layer), weights_of(conv), arrays, after)
+            known[last.outputs[0]] = wrap(y)
+        return last.outputs[0] in known
 
     def _results(self, node: Node, weights: Mapping[str, Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """Compute one node in the order of axes that is the fastest one."""
@@ -278,13 +305,20 @@ class Program(ComparedByContent):
                 needed.append(node)
         return needed[::-1]
 
-    def run(self, node: Node, weights: Mapping[str, Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    def run(
+        self,
+        node: Node,
+        weights: Mapping[str, Any],
+        arguments: tuple[Any, ...],
+        after: Mapping[str, Any] = MappingProxyType({}),
+    ) -> tuple[Any, ...]:
         """Compute one node.
 
         Args:
             node: of the graph.
             weights: arrays by slot.
             arguments: the values of the node's inputs.
+            after: what the lowering is given by name: what it computes besides.
 
         Raises:
             JaxdnnError: with the node's name and place in its file.
@@ -303,7 +337,7 @@ class Program(ComparedByContent):
                     raise depends_on_data(_SIZE)
                 if not lowering.nested:
                     weights = {slot: cast(weight, compute) for slot, weight in weights.items()}
-                result = lowering.function(node.layer, weights, *plain)
+                result = lowering.function(node.layer, weights, *plain, **after)
                 results = result if isinstance(result, tuple) else (result,)
                 results = tuple(self._result(repad(arguments, narrow(value)), compute) for value in results)
                 if needs_rows and not keeps_rows(node.layer, arguments, results):
@@ -364,17 +398,3 @@ class Program(ComparedByContent):
 
     def _result(self, value: Any, dtype: str) -> Any:
         return cast(value, at_least_float32(dtype) if isinstance(value, np.ndarray) else dtype)
-
-
-def place(node: Node) -> dict[str, Any]:
-    """Return where a node comes from, as :func:`~jaxdnn.errors.located` takes it."""
-    file, _, line = node.origin.rpartition(":")
-    where: dict[str, Any] = {"layer": f"{node.name!r} ({type_name(node)})"}
-    if line.isdigit():
-        return where | {"file": file, "line": int(line)}
-    return where | ({"file": node.origin} if node.origin else {})
-
-
-def type_name(node: Node) -> str:
-    """Return the layer's type as a message shows it: the source's name of a custom layer."""
-    return node.layer.type if isinstance(node.layer, Custom) else type(node.layer).__name__

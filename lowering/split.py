@@ -17,13 +17,16 @@ from typing import Any
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
-from jax.extend.core.primitives import jit_p, reshape_p, slice_p, squeeze_p
+from jax.extend.core.primitives import custom_jvp_call_p, jit_p, reshape_p, slice_p, squeeze_p
 
 from jaxdnn.lowering.hosted import is_hosted, on_host, variables
 from jaxdnn.lowering.recipes import CPU, for_platform, jit_for
 
 _WORTH_KEEPING = 8
 """A result that is more than this many times as large as the weights that it is made of is left to each call."""
+
+_CALLS = {jit_p: "jaxpr", custom_jvp_call_p: "call_jaxpr"}
+"""What calls a function, and the parameter that has it; nobody differentiates what is split."""
 
 _FREE = (reshape_p, squeeze_p, slice_p)
 """What costs nothing where its result is read."""
@@ -170,9 +173,10 @@ class Split:
         for eqn in jaxpr.eqns:
             reads = [places[variable] for variable in variables(eqn)]
             known = [number in self._known for number in reads]
-            if any(known) and _can_be_opened(eqn):
-                inner, inputs = eqn.params["jaxpr"], [places[variable] for variable in eqn.invars]
-                if _prepares(inner.jaxpr, [number in self._known for number in inputs]):
+            inner = _called(eqn)
+            if any(known) and inner is not None:
+                inputs = [places[variable] for variable in eqn.invars]
+                if _prepares(inner.jaxpr, [self._is_known(number) for number in inputs]):
                     places.update(zip(eqn.outvars, self._add(inner.jaxpr, inner.consts, inputs), strict=True))
                     continue
             writes = [next(self._numbers) for _ in eqn.outvars]
@@ -184,6 +188,10 @@ class Split:
                 (self._known if prepares else self._open).update(writes)
             self._steps.append(_Step(eqn, _alone(jaxpr, eqn), reads, writes, prepares))
         return [constant(v.val) if isinstance(v, Literal) else places[v] for v in jaxpr.outvars]
+
+    def _is_known(self, number: int) -> bool | None:
+        """Return whether a value depends on the weights alone; None if it depends on nothing."""
+        return True if number in self._known else False if number in self._open else None
 
     def _leave_what_grows(self) -> None:
         """Leave what only repeats or reshapes weights to each call; what is prepared may read it as well."""
@@ -216,15 +224,24 @@ def _alone(jaxpr: Jaxpr, eqn: JaxprEqn) -> ClosedJaxpr:
     return ClosedJaxpr(alone, ())
 
 
-def _can_be_opened(eqn: JaxprEqn) -> bool:
-    """Whether an equation calls a function whose steps may stand in its place."""
-    return eqn.primitive is jit_p and not any(isinstance(atom, Literal) for atom in eqn.invars)
+def _called(eqn: JaxprEqn) -> ClosedJaxpr | None:
+    """Return the function that an equation calls whose steps may stand in its place."""
+    if any(isinstance(atom, Literal) for atom in eqn.invars):
+        return None
+    inner: ClosedJaxpr | None = eqn.params.get(_CALLS.get(eqn.primitive, ""))
+    return inner
 
 
-def _prepares(jaxpr: Jaxpr, given: Sequence[bool]) -> bool:
-    """Return whether a function computes anything from some of its inputs and constants alone."""
-    known = {variable for variable, each in zip(jaxpr.invars, given, strict=True) if each}
-    constant = set(jaxpr.constvars)
+def _prepares(jaxpr: Jaxpr, given: Sequence[bool | None]) -> bool:
+    """Return whether a function computes anything from some of its inputs and constants alone.
+
+    Args:
+        jaxpr: the function.
+        given: of its inputs, whether they are those; None for inputs that are constants.
+    """
+    kinds = dict(zip(jaxpr.invars, given, strict=True)) | dict.fromkeys(jaxpr.constvars)
+    known = {variable for variable, kind in kinds.items() if kind}
+    constant = {variable for variable, kind in kinds.items() if kind is None}
     for eqn in jaxpr.eqns:
         read = variables(eqn)
         if constant.issuperset(read):
@@ -232,7 +249,9 @@ def _prepares(jaxpr: Jaxpr, given: Sequence[bool]) -> bool:
         elif known.intersection(read):
             if known.union(constant).issuperset(read) and not eqn.effects:
                 return True
-            if _can_be_opened(eqn) and _prepares(eqn.params["jaxpr"].jaxpr, [v in known for v in eqn.invars]):
+            inner = _called(eqn)
+            kinds = dict.fromkeys(constant) | dict.fromkeys(known, True)
+            if inner is not None and _prepares(inner.jaxpr, [kinds.get(v, False) for v in eqn.invars]):
                 return True
     return False
 

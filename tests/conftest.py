@@ -14,6 +14,14 @@ settings.register_profile("default", deadline=None, max_examples=15, derandomize
 settings.load_profile("default")
 
 
+@pytest.fixture
+def no_kernels(monkeypatch):
+    """Everything as XLA computes it, as where there is no compiler for the C++ kernels."""
+    from jaxdnn.lowering import native
+
+    monkeypatch.setenv(native.SETTING, "off")
+
+
 @pytest.fixture(scope="session")
 def shared():
     """The folder of trained networks and corpora; tests that need it skip where it is absent."""

@@ -85,7 +85,7 @@ LIBRARIES = {
     "passes": ("numpy",),
     "policy": (),
     "importers": ("numpy", "google", "onnx"),
-    "lowering": ("numpy", "jax"),
+    "lowering": ("numpy", "jax", "jaxlib"),  # jaxlib for its version
     "initialize": ("numpy", "jax"),
     "summary": ("jax",),
     "feeds": ("numpy", "jax"),

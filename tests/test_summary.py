@@ -71,6 +71,7 @@ twin   Conv  2x3x8x8  2x4x6x6      shared  15.6 k  1.15 kB
     )
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_recipes(tmp_path):
     layer = """
 layer {{ name: "{0}" type: "Convolution" bottom: "data" top: "{0}"

@@ -14,6 +14,8 @@ from jaxdnn.layers.reduction import Reduce
 from jaxdnn.policy import Policy, Tuning
 from support.layer import net_of
 
+pytestmark = pytest.mark.usefixtures("no_kernels")
+
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 8, 6, 6)).astype(np.float32)
 

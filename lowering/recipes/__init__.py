@@ -1,5 +1,6 @@
 """How layers compute where one plain operation is slow: on the CPU."""
 
+from jaxdnn.lowering.recipes.finish import UNFINISHED, Finish
 from jaxdnn.lowering.recipes.platforms import (
     CPU,
     Note,
@@ -10,15 +11,28 @@ from jaxdnn.lowering.recipes.platforms import (
     on_cpu,
     only_platform,
 )
+from jaxdnn.lowering.recipes.pooling import can_slide, slid
 from jaxdnn.lowering.recipes.rows import row_products
-from jaxdnn.lowering.recipes.table import Choices, Plan, candidates, choosing, convolve, name_of
+from jaxdnn.lowering.recipes.table import (
+    Choices,
+    Plan,
+    ShapeMismatch,
+    candidates,
+    choosing,
+    convolve,
+    name_of,
+)
 
 __all__ = [
     "CPU",
+    "UNFINISHED",
     "Choices",
+    "Finish",
     "Note",
     "Plan",
+    "ShapeMismatch",
     "by_platform",
+    "can_slide",
     "candidates",
     "choosing",
     "convolve",
@@ -29,4 +43,5 @@ __all__ = [
     "on_cpu",
     "only_platform",
     "row_products",
+    "slid",
 ]

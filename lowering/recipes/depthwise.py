@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import reduce
 
 import jax
@@ -32,6 +31,6 @@ def shifted_products(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.
             lax.broadcast_in_dim(task.window(x, tap), size, shifted_along),
             lax.broadcast_in_dim(lax.index_in_dim(factors, place, 0, keepdims=False), size, factors_along),
         )
-        for place, tap in enumerate(itertools.product(*map(range, task.kernel)))
+        for place, tap in enumerate(task.taps)
     )
     return reduce(lax.add, products).reshape(task.shape(task.filters, task.size))

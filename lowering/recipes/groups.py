@@ -16,7 +16,7 @@ _WIDTH = 32
 def split_groups(task: Convolution, x: jax.Array, weight: jax.Array, inner: Form) -> jax.Array:
     """Join neighbouring groups where they are narrow, compute each by itself with ``inner``, and join the results."""
     count = merged_groups(task)
-    weight = _merged(task, weight, count)
+    weight = merged(task, weight, count)
     groups = task.groups // count
     part = task.replace(channels=task.channels // groups, filters=task.filters // groups, groups=1)
     slices = zip(jnp.split(x, groups, axis=task.channel_axis), jnp.split(weight, groups), strict=True)
@@ -31,8 +31,10 @@ def merged_groups(task: Convolution) -> int:
     return next((n for n in divisors if n * channels >= _WIDTH), task.groups)
 
 
-def _merged(task: Convolution, weight: jax.Array, count: int) -> jax.Array:
-    """Return the weight of joined groups: zero where groups do not meet."""
+def merged(task: Convolution, weight: jax.Array, count: int) -> jax.Array:
+    """Return the weight of groups of which ``count`` are joined: zero where groups do not meet."""
+    if count == 1:
+        return weight
     channels = task.channels // task.groups
     blocks = weight.reshape(
         task.groups // count, count, task.filters // task.groups, 1, channels, math.prod(task.kernel)

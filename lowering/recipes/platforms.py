@@ -21,19 +21,21 @@ Note = Callable[[], str]
 
 _notes: ContextVar[list[Note] | None] = ContextVar("notes", default=None)
 _platform: ContextVar[str | None] = ContextVar("platform", default=None)
+_kernels: ContextVar[bool] = ContextVar("kernels", default=True)
 
 
 @contextmanager
-def for_platform(platform: str | None) -> Iterator[None]:
-    """Trace for one platform, as jax calls it; None where that is not known yet.
+def for_platform(platform: str | None, *, kernels: bool = True) -> Iterator[None]:
+    """Trace for one platform, as jax calls it; None where that is not known yet; with C++ kernels or without.
 
     jax remembers what it traced by the function alone: this has to stand inside of what is traced.
     """
-    token = _platform.set(platform)
+    tokens = _platform.set(platform), _kernels.set(kernels)
     try:
         yield
     finally:
-        _platform.reset(token)
+        _platform.reset(tokens[0])
+        _kernels.reset(tokens[1])
 
 
 @contextmanager
@@ -67,6 +69,11 @@ def on_cpu() -> bool:
     return _platform.get() == CPU
 
 
+def may_call_kernels() -> bool:
+    """Return whether what is traced may call C++ kernels: it runs on a CPU, and in this process."""
+    return on_cpu() and _kernels.get()
+
+
 def only_platform() -> str | None:
     """Return the platform on which all of this process's programs run, None if there are several."""
     from jax.extend.backend import backends  # slow to import
@@ -75,14 +82,16 @@ def only_platform() -> str | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def jit_for(platform: str | None, function: Callable[..., Any], **options: Any) -> Any:
+def jit_for(
+    platform: str | None, function: Callable[..., Any], *, kernels: bool = True, **options: Any
+) -> Any:
     """Return ``jax.jit(function, **options)``, traced and compiled for a platform, see :func:`for_platform`.
 
     With compiler options it cannot be called inside other transformations of jax.
     """
 
     def traced(*arguments: Any) -> Any:
-        with for_platform(platform):
+        with for_platform(platform, kernels=kernels):
             return function(*arguments)
 
     return jax.jit(traced, compiler_options=compiler_options(platform) or None, **options)

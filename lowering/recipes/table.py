@@ -11,19 +11,22 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
 
+from jaxdnn.lowering import native
 from jaxdnn.lowering.precision import is_half
 from jaxdnn.lowering.recipes.blocks import space_to_depth
 from jaxdnn.lowering.recipes.depthwise import shifted_products
+from jaxdnn.lowering.recipes.finish import UNFINISHED, Finish, finished
 from jaxdnn.lowering.recipes.groups import split_groups
+from jaxdnn.lowering.recipes.kernel import kernel, winograd_kernel
 from jaxdnn.lowering.recipes.patches import product_of_patches
 from jaxdnn.lowering.recipes.phases import phases
-from jaxdnn.lowering.recipes.platforms import by_platform
+from jaxdnn.lowering.recipes.platforms import by_platform, may_call_kernels
 from jaxdnn.lowering.recipes.pointwise import matrix_product
 from jaxdnn.lowering.recipes.taps import products_of_taps
 from jaxdnn.lowering.recipes.task import Convolution, Form, plain, with_last_filters
@@ -40,6 +43,10 @@ _WIDE, _TILES_OF_WIDE = 256, 128
 """Channels and filters, and tiles of a whole batch, from which on smaller pictures are worth it too: Winograd's weights
 are four times as large as others, and each call reads them anew.
 """
+_FEWEST_FILTERS, _FEWEST_TILES, _LEAST_FILLED = 64, 4, 0.5
+"""For a kernel: filters of a group, tiles of a picture, and part of them that lies in it, from which on Winograd's
+algorithm is worth it, for as many channels as the kernel computes filters side by side; more channels need fewer.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class Recipe:
         wins: whether it is faster than those behind it in :data:`RECIPES`, as far as is known without measuring.
         nested: whether it is made of other convolutions.
         exact: whether it rounds no more than sums of products do.
+        native: whether it is a C++ kernel. It computes what follows the convolution as well:
+            ``form(task, x, weight, bias, added, finish)``, see :func:`compute`.
     """
 
     name: str
@@ -61,6 +70,7 @@ class Recipe:
     wins: Callable[[Convolution], bool] = lambda task: True
     nested: bool = False
     exact: bool = True
+    native: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,10 +79,12 @@ class Choices:
 
     Attributes:
         exact: whether recipes are left out that round more than sums of products do.
+        kernels: whether C++ kernels may be used, where there are any.
         measured: pairs of :func:`name_of` a convolution and the name of a recipe that was measured to be faster.
     """
 
     exact: bool = False
+    kernels: bool = True
     measured: tuple[tuple[str, str], ...] = ()
 
 
@@ -90,7 +102,7 @@ def _is_grouped(task: Convolution) -> bool:
 
 
 def _is_pointwise(task: Convolution) -> bool:
-    return {*task.kernel, *task.gaps} == {1}
+    return {*task.kernel, *task.gaps, task.groups} == {1}
 
 
 def _has_few_channels(task: Convolution) -> bool:
@@ -106,9 +118,13 @@ def _has_known_size(task: Convolution) -> bool:
     return task.channels_last and all(isinstance(n, int) for n in task.size)
 
 
-def _is_three_wide(task: Convolution) -> bool:
-    once = task.rank == 2 and {*task.stride, *task.dilation, *task.gaps, task.groups} == {1}
+def _is_three_by_three(task: Convolution) -> bool:
+    once = task.rank == 2 and {*task.stride, *task.dilation, *task.gaps} == {1}
     return once and task.kernel == (3, 3) and _has_known_size(task)
+
+
+def _suits_winograd(task: Convolution) -> bool:
+    return _is_three_by_three(task) and task.groups == 1
 
 
 def _has_many_tiles(task: Convolution) -> bool:
@@ -119,12 +135,36 @@ def _has_many_tiles(task: Convolution) -> bool:
     return width >= _MANY_CHANNELS and many
 
 
+def _suits_winograd_kernel(task: Convolution) -> bool:
+    return _is_three_by_three(task) and _is_slid_over(task)
+
+
+def _is_worth_winograd(task: Convolution) -> bool:
+    """Return whether Winograd's tiles are worth a kernel's work around their products.
+
+    Wide vectors make products cheaper, and hardly what is around them.
+    """
+    found = native.kernels()
+    assert found is not None
+    channels, filters = task.channels // task.groups, task.filters // task.groups
+    wide = min(channels, filters) >= found.filters and channels * filters >= found.filters * _FEWEST_FILTERS
+    tiles = math.prod(-(-n // OUTPUTS) for n in task.size)
+    filled = math.prod(task.size) / (tiles * OUTPUTS**2)
+    return wide and filled >= _LEAST_FILLED and tiles >= _FEWEST_TILES
+
+
 def _has_several_taps(task: Convolution) -> bool:
     return (
         task.groups == 1 == max(task.gaps)
         and 1 < math.prod(task.kernel) <= _MOST_TAPS
         and _has_known_size(task)
     )
+
+
+def _is_slid_over(task: Convolution) -> bool:
+    sizes = (task.batch, *task.spatial)
+    known = task.channels_last and all(isinstance(n, int) for n in sizes)
+    return task.rank in (1, 2) and {*task.gaps} == {1} and known and native.kernels() is not None
 
 
 def _never(task: Convolution) -> bool:
@@ -134,12 +174,21 @@ def _never(task: Convolution) -> bool:
 
 PLAIN = Recipe("convolution", lambda task: True, with_last_filters)
 RECIPES = (
+    Recipe(
+        "Winograd kernel",
+        _suits_winograd_kernel,
+        winograd_kernel,
+        _is_worth_winograd,
+        exact=False,
+        native=True,
+    ),
+    Recipe("kernel", _is_slid_over, kernel, native=True),
     Recipe("phases", _is_transposed, phases, nested=True),
     Recipe("shifted products", _is_depthwise, shifted_products),
     Recipe("split groups", _is_grouped, split_groups, nested=True),
     Recipe("matrix product", _is_pointwise, matrix_product),
     Recipe("space to depth", _is_strided, space_to_depth, _has_few_channels, nested=True),
-    Recipe("Winograd", _is_three_wide, winograd, _has_many_tiles, exact=False),
+    Recipe("Winograd", _suits_winograd, winograd, _has_many_tiles, exact=False),
     PLAIN,
     Recipe("product of patches", _has_several_taps, product_of_patches, _never),
     Recipe("products of taps", _has_several_taps, products_of_taps, _never),
@@ -166,45 +215,66 @@ def name_of(task: Convolution) -> str:
     return "; ".join([",".join(map(str, part)) for part in (*sizes, *steps, [task.groups])])
 
 
-def candidates(task: Convolution, exact: bool) -> list[Recipe]:
+def candidates(task: Convolution, choices: Choices) -> list[Recipe]:
     """Return the recipes that a CPU may compute a convolution by, the best ones first as far as the table knows."""
     empty = any(isinstance(n, int) and n == 0 for n in (task.channels, task.filters, *task.spatial))
     if task.rank == 0 or empty:
         return [PLAIN]
-    able = [recipe for recipe in RECIPES if recipe.computes(task) and (recipe.exact or not exact)]
+    allowed = (
+        recipe
+        for recipe in RECIPES
+        if (recipe.exact or not choices.exact) and (choices.kernels or not recipe.native)
+    )
+    able = [recipe for recipe in allowed if recipe.computes(task)]
     return sorted(able, key=lambda recipe: not recipe.wins(task))
 
 
 def choose(task: Convolution, choices: Choices) -> Recipe:
     """Return the recipe of a convolution on a CPU."""
-    able = candidates(task, choices.exact)
+    able = candidates(task, choices)
     wanted = dict(choices.measured).get(name_of(task)) if choices.measured else None
     return next((recipe for recipe in able if recipe.name == wanted), able[0])
 
 
-def compute(choices: Choices, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
-    """Compute a convolution as a CPU does."""
+def compute(
+    choices: Choices,
+    task: Convolution,
+    x: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array | None = None,
+    added: jax.Array | None = None,
+    finish: Finish = UNFINISHED,
+) -> jax.Array:
+    """Compute a convolution as a CPU does, add a bias and an array of the result's shape, and finish it."""
     recipe = choose(task, choices)
-    if recipe.nested:
-        return recipe.form(task, x, weight, inner=partial(compute, choices))
-    return recipe.form(task, x, weight)
+    if recipe.native:
+        return recipe.form(task, x, weight, bias, added, finish)
+    inner = {"inner": partial(compute, choices)} if recipe.nested else {}
+    return finished(task, recipe.form(task, x, weight, **inner), bias, added, finish)
 
 
 @lru_cache(maxsize=4096)
-def _forms(task: Convolution, choices: Choices) -> tuple[Form, Form]:
+def _forms(task: Convolution, choices: Choices, finish: Finish) -> tuple[Form, Form]:
     """Return what computes a convolution on a CPU and elsewhere: the same functions for the same convolution.
 
     jax traces a function once for all its calls, so that a net's repeated blocks cost nothing more.
     """
-    elsewhere = partial(plain, task)
-    return jax.jit(partial(_on_cpu, choices, task)), elsewhere
 
+    def cpu(x: jax.Array, weight: jax.Array, bias: jax.Array | None, added: jax.Array | None) -> jax.Array:
+        """Sum half types in float32."""
+        if not is_half(x):
+            kernels = choices.kernels and x.dtype == jnp.float32
+            return compute(replace(choices, kernels=kernels), task, x, weight, bias, added, finish)
+        arrays = jax.tree.map(lambda array: array.astype(jnp.float32), (x, weight, bias, added))
+        x32, weight, bias, added = arrays
+        return compute(choices, task, x32, weight, bias, added, finish).astype(x.dtype)
 
-def _on_cpu(choices: Choices, task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
-    """Sum half types in float32."""
-    if not is_half(x):
-        return compute(choices, task, x, weight)
-    return compute(choices, task, x.astype(jnp.float32), weight.astype(jnp.float32)).astype(x.dtype)
+    def elsewhere(
+        x: jax.Array, weight: jax.Array, bias: jax.Array | None, added: jax.Array | None
+    ) -> jax.Array:
+        return finished(task, plain(task, x, weight), bias, added, finish)
+
+    return jax.jit(cpu), elsewhere
 
 
 @dataclass(frozen=True)
@@ -216,7 +286,7 @@ class Plan:
 
     def __call__(self) -> str:
         """Return the recipe's name, and those of the convolutions that it is made of."""
-        return _describe(self.task, self.choices)
+        return _describe(self.task, _possible(self.choices))
 
 
 @lru_cache(maxsize=4096)
@@ -249,8 +319,22 @@ def convolve(
     feature_group_count: int,
     dimension_numbers: tuple[str, str, str],
     lhs_dilation: Sequence[int] | None = None,
+    bias: jax.Array | None = None,
+    added: jax.Array | None = None,
+    finish: Finish = UNFINISHED,
 ) -> jax.Array:
-    """Compute what :func:`jax.lax.conv_general_dilated` does, by a recipe where there is one for the platform."""
+    """Compute what :func:`jax.lax.conv_general_dilated` does, by a recipe where there is one for the platform.
+
+    Args:
+        x, weight, window_strides, padding, rhs_dilation, feature_group_count, dimension_numbers, lhs_dilation: as
+            there.
+        bias: (filters,), added to the result.
+        added: an array that is added too.
+        finish: what the sum goes through then.
+
+    Raises:
+        ShapeMismatch: ``added`` has another shape than the result.
+    """
     channels_last = dimension_numbers[0].endswith("C")
     task = Convolution(
         batch=x.shape[0],
@@ -265,8 +349,20 @@ def convolve(
         groups=feature_group_count,
         channels_last=channels_last,
     )
+    if added is not None and added.shape != task.shape(task.filters, task.size):
+        raise ShapeMismatch
     # A CPU's images lie channels last, whatever the summary's do.
     choices = _choices.get()
     note = Plan(task.replace(channels_last=True), choices)
-    y: jax.Array = by_platform(*_forms(task, choices), x, weight, note=note)
+    forms = _forms(task, _possible(choices, may_call_kernels()), finish)
+    y: jax.Array = by_platform(*forms, x, weight, bias, added, note=note)
     return y
+
+
+def _possible(choices: Choices, allowed: bool = True) -> Choices:
+    """Return the choices without kernels where these are not allowed, or there are none."""
+    return replace(choices, kernels=choices.kernels and allowed and native.kernels() is not None)
+
+
+class ShapeMismatch(Exception):  # noqa: N818  (a question answered, not an error)
+    """An array cannot be added to a convolution's result while that is computed."""

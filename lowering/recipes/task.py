@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +69,11 @@ class Convolution:
             ((n - 1) * g + 1 + low + high - d * (k - 1) - 1) // s + 1 for n, g, (low, high), d, k, s in sizes
         )
 
+    @property
+    def taps(self) -> Iterator[Shape]:
+        """The places in the kernel, in the order in which a weight holds them."""
+        return itertools.product(*map(range, self.kernel))
+
     def shape(self, channels: int, spatial: Shape) -> Shape:
         """Return the shape of an array with these channels and sizes."""
         return (self.batch, *spatial, channels) if self.channels_last else (self.batch, channels, *spatial)
@@ -104,8 +110,12 @@ def plain(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
 
 def with_last_filters(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     """Compute one general convolution, its weight in the order that XLA's CPU compiler would copy it to."""
-    weight = weight.transpose(*range(2, weight.ndim), 1, 0)
-    return _general(task, x, weight, "{}IO")
+    return _general(task, x, filters_last(weight), "{}IO")
+
+
+def filters_last(weight: jax.Array) -> jax.Array:
+    """Return a weight (filters, channels, *kernel) as (*kernel, channels, filters)."""
+    return weight.transpose(*range(2, weight.ndim), 1, 0)
 
 
 def _general(task: Convolution, x: jax.Array, weight: jax.Array, order: str) -> jax.Array:

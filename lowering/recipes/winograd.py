@@ -21,10 +21,10 @@ from jaxdnn.lowering.recipes.task import Convolution
 
 _TAPS = 3
 _POINTS = (0.0, 2 / 3, -2 / 3, 4 / 3, -4 / 3)
-"""Where polynomials are evaluated. The usual 0, ±1, ±2 round five times as badly."""
+"""Where polynomials are evaluated, in ``winograd.cc``, too. The usual 0, ±1, ±2 round five times as badly."""
 OUTPUTS = 4
 """Outputs of a tile along each axis."""
-_SIDE = OUTPUTS + _TAPS - 1
+SIDE = OUTPUTS + _TAPS - 1
 
 
 def winograd(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
@@ -33,12 +33,8 @@ def winograd(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     Each stage is a function that XLA does not join with the next one: it would compute it again for every reader.
     """
     tiles = [-(-n // OUTPUTS) for n in task.size]
-    values, weights, results = _matrices()
-    weight = weight.transpose(2, 3, 1, 0)
-    for axis in (0, 1):
-        factors = jnp.asarray(weights, weight.dtype)
-        weight = lax.dot_general(factors, weight, (((1,), (axis,)), ((), ())))
-    weight = weight.reshape(_SIDE**2, task.channels, task.filters)  # columns first, as below
+    values, _, results = _matrices()
+    weight = evaluated(weight).reshape(SIDE**2, task.channels, task.filters)
 
     def rows(x: jax.Array) -> jax.Array:
         ends = zip(task.padding, tiles, task.spatial, strict=True)
@@ -47,15 +43,15 @@ def winograd(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
 
     def columns(y: jax.Array) -> jax.Array:
         y = _combine(values, _apart(y, 3, tiles[1]))
-        return y.reshape(_SIDE**2, task.batch * math.prod(tiles), task.channels)
+        return y.reshape(SIDE**2, task.batch * math.prod(tiles), task.channels)
 
     def products(y: jax.Array, weight: jax.Array) -> jax.Array:
         return lax.dot_general(y, weight, (((2,), (1,)), ((0,), (0,))))
 
     def back(y: jax.Array) -> jax.Array:
-        y = y.reshape(_SIDE, _SIDE, task.batch, *tiles, task.filters)
+        y = y.reshape(SIDE, SIDE, task.batch, *tiles, task.filters)
         y = _combine(results, list(y))
-        y = _combine(results, [y[:, i] for i in range(_SIDE)])
+        y = _combine(results, [y[:, i] for i in range(SIDE)])
         y = y.transpose(2, 3, 0, 4, 1, 5)
         whole = tuple(count * OUTPUTS for count in tiles)
         y = y.reshape(task.shape(task.filters, whole))
@@ -65,10 +61,20 @@ def winograd(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
     return y
 
 
+def evaluated(weight: jax.Array) -> jax.Array:
+    """Return the values of a weight (filters, channels, 3, 3) as (columns, rows, channels, filters)."""
+    _, weights, _ = _matrices()
+    weight = weight.transpose(2, 3, 1, 0)
+    for axis in (0, 1):
+        factors = jnp.asarray(weights, weight.dtype)
+        weight = lax.dot_general(factors, weight, (((1,), (axis,)), ((), ())))
+    return weight
+
+
 def _apart(x: jax.Array, axis: int, tiles: int) -> list[jax.Array]:
     """Return for each place in a tile the elements there, of all tiles along an axis."""
     last = (tiles - 1) * OUTPUTS + 1
-    return [lax.slice_in_dim(x, place, place + last, OUTPUTS, axis) for place in range(_SIDE)]
+    return [lax.slice_in_dim(x, place, place + last, OUTPUTS, axis) for place in range(SIDE)]
 
 
 def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> jax.Array:
@@ -92,13 +98,8 @@ def _stage(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what values, weights and products are multiplied with, by Toom and Cook.
-
-    Rows of the first two are scaled against each other by powers of two, so that both are of the same size.
-    """
-    values, weights, results = (
-        np.zeros(shape) for shape in ((_SIDE, _SIDE), (_SIDE, _TAPS), (OUTPUTS, _SIDE))
-    )
+    """Return what values, weights and products are multiplied with, by Toom and Cook."""
+    values, weights, results = (np.zeros(shape) for shape in ((SIDE, SIDE), (SIDE, _TAPS), (OUTPUTS, SIDE)))
     for row, point in enumerate(_POINTS):
         others = [other for other in _POINTS if other != point]
         values[row, :-1] = np.poly(others)[::-1]
@@ -106,5 +107,4 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         results[:, row] = point ** np.arange(OUTPUTS)
     values[-1] = np.poly(_POINTS)[::-1]
     weights[-1, -1] = results[-1, -1] = 1
-    scale = 2.0 ** np.round(np.log2(np.linalg.norm(weights, axis=1) / np.linalg.norm(values, axis=1)))
-    return values * scale[:, None], weights / scale[:, None], results
+    return values, weights, results

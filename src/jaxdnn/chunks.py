@@ -48,11 +48,13 @@ def batch_of(feeds: Mapping[str, Any]) -> int:
 
 
 def _chunks(program: Program, feeds: Mapping[str, Any]) -> int:
-    chunks = dict(program.policy.tuning.chunks).get(batch_of(feeds), 1) if program.policy.tuning.chunks else 1
+    found = program.policy.tuning.chunks
+    if not found:
+        return 1
     traced = any(isinstance(each, jax.core.Tracer) for each in feeds.values())
     # These may be set for the calling thread alone, of which others know nothing.
     special = any(getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_device"))
-    return 1 if traced or special else chunks
+    return 1 if traced or special else dict(found).get(batch_of(feeds), 1)
 
 
 @cache

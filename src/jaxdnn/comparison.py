@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdnn.errors import InputError
-from jaxdnn.lowering.program import type_name
+from jaxdnn.lowering.places import type_name
 from jaxdnn.tables import table
 
 if TYPE_CHECKING:

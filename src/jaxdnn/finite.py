@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdnn.layers.constant import Const
-from jaxdnn.lowering.program import type_name
+from jaxdnn.lowering.places import type_name
 
 if TYPE_CHECKING:
     from jaxdnn.net import Net

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxdnn.ir import split_reference
 from jaxdnn.layers.base import Shape, dims
 from jaxdnn.lowering import Spec
-from jaxdnn.lowering.program import type_name
+from jaxdnn.lowering.places import type_name
 from jaxdnn.tables import quantity, table
 
 if TYPE_CHECKING:

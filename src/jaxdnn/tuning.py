@@ -20,10 +20,11 @@ import numpy as np
 from jaxdnn.artifact.documents import read_json, write_json
 from jaxdnn.artifact.executables import machine
 from jaxdnn.artifact.policies import read_tuning, written_tuning
+from jaxdnn.artifact.stablehlo import this_device
 from jaxdnn.cache import opened
 from jaxdnn.chunks import batch_of, chunk
 from jaxdnn.errors import JaxdnnError, ParseError
-from jaxdnn.lowering.recipes import CPU, Plan, candidates, for_platform, name_of, noting
+from jaxdnn.lowering.recipes import CPU, Choices, Plan, candidates, for_platform, name_of, noting
 from jaxdnn.policy import Tuning
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class _Search:
                 )
         count = dict(self._tuning.chunks).get(batch, 1) if self._chunks else 1
         for task in _convolutions(self._net, chunk(self._feeds, 0, count), self._names):
-            for recipe in candidates(task, self._net.policy.exact)[1:]:
+            for recipe in candidates(task, Choices(self._net.policy.exact))[1:]:
                 recipes = dict(self._tuning.recipes) | {name_of(task): recipe.name}
                 yield f"{_shown(task)}: {recipe.name}", replace(self._tuning, recipes=tuple(recipes.items()))
 
@@ -220,7 +221,7 @@ def _tuned(net: Net, tuning: Tuning) -> Net:
 
 def _device(net: Net) -> jax.Device:
     leaves = jax.tree.leaves(net.params)
-    device: jax.Device = next(iter(leaves[0].devices())) if leaves else jax.devices()[0]
+    device: jax.Device = next(iter(leaves[0].devices())) if leaves else this_device()
     return device
 
 

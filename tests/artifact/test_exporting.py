@@ -9,7 +9,6 @@ import pytest
 
 import jaxdnn
 from jaxdnn import InputError, Net, WeightsError
-from jaxdnn.artifact import executables
 from jaxdnn.ir import Graph, Model, Node, Source, Value
 from jaxdnn.layers.activation import Softmax
 from jaxdnn.layers.detection import DetectionOutput
@@ -19,7 +18,7 @@ from jaxdnn.layers.resize import Resize
 from jaxdnn.layers.selection import NonZero
 from jaxdnn.layers.tensor import Fill, ShapeOf
 from jaxdnn.layers.yolo import YoloDecode
-from support.artifacts import assert_same, classifier, pictures
+from support.artifacts import assert_close, assert_same, classifier, pictures
 
 FILL = Late(layer=Fill(shape=()), names=("shape",))
 
@@ -33,7 +32,7 @@ def test_a_program_for_any_height_and_width(tmp_path):
     artifact = jaxdnn.load_artifact(path, trust=True)
     for size in ((1, 8, 8), (3, 11, 14)):
         assert artifact.origin_of(pictures(*size)) == "StableHLO"
-        assert_same(artifact(pictures(*size)), net(pictures(*size)))
+        assert_close(artifact(pictures(*size)), net(pictures(*size)))
 
 
 def test_one_name_is_one_size(tmp_path):
@@ -53,7 +52,7 @@ def test_sizes_that_are_multiples(tmp_path):
     fitting, other = pictures(1, 8, 16), pictures(1, 8, 8)
     assert artifact.origin_of(fitting) == "StableHLO"
     assert artifact.origin_of(other) == "IR"
-    assert_same(artifact(fitting), net(fitting))
+    assert_close(artifact(fitting), net(fitting))
 
 
 def test_yolo_for_any_height_and_width(tmp_path):
@@ -115,7 +114,7 @@ def test_batches_are_filled_up(tmp_path, net):
         assert graph["prob"].shape == want["prob"].shape
         np.testing.assert_allclose(graph["prob"], want["prob"], rtol=0, atol=1e-6)
     assert artifact.origin_of(pictures(9)) == "StableHLO"
-    assert_same(artifact(pictures(9)), net(pictures(9)))
+    assert_close(artifact(pictures(9)), net(pictures(9)))
 
 
 def test_batches_whose_rows_depend_on_each_other_are_not_filled_up(tmp_path):
@@ -210,11 +209,6 @@ def test_texts(net):
     assert "tensor<7x3x6x8xf32>" in net.to_stablehlo({"data": (7, 3, 6, 8)})
     assert "HloModule" in net.to_hlo()
     assert "conv" in net.to_hlo()
-
-
-def test_where_the_system_does_not_list_instructions(monkeypatch, tmp_path):
-    monkeypatch.setattr(executables, "_INSTRUCTIONS", tmp_path / "none")
-    assert isinstance(executables.machine(jax.local_devices()[0])["instructions"], str)
 
 
 def test_the_manifest_is_plain_json(path):

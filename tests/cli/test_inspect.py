@@ -29,6 +29,7 @@ def test_weights_of_another_shape_are_reported(jaxdnn_command, net, tmp_path):
     assert "fc" in result.err
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_json(jaxdnn_command, net):
     assert jaxdnn_command("inspect", "--json", *net).json() == jaxdnn.load(*net).summary().to_dict() | {
         "inputs": {"data": {"shape": [1, 3, 4, 4], "dtype": "float32"}},
@@ -49,6 +50,7 @@ def test_json(jaxdnn_command, net):
     }
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_recipes(jaxdnn_command, net):
     result = jaxdnn_command("inspect", "--recipes", *net)
     assert "memory   recipe on a CPU" in result.out

@@ -24,9 +24,10 @@ CAFFE = json.loads((MODELS / "caffe-zoo/manifest.json").read_text())["nets"] if 
 GRAPHS = json.loads((MODELS / "tensorflow/manifest.json").read_text())["graphs"] if MODELS else {}
 TRAINED = json.loads((MODELS / "manifest.json").read_text()) if MODELS else {}
 
-OTHER_ORDER = 3e-6
+OTHER_ORDER = 2e-5
 """How far a stored program may be from the net's call, relative to the largest value: XLA gets it with the graph's own
-order of axes and sums in another order than a CPU's recipes do."""
+order of axes and without C++ kernels, and sums in another order than a CPU's recipes do. It is what the same networks
+may differ by inside jax's transformations, and what the zoo's may from Caffe."""
 
 
 def load(*paths: Path, **options) -> jaxdnn.Net:

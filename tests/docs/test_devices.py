@@ -45,9 +45,21 @@ def test_environment(folder):
         "from jaxlib import xla_client\n"
         "print(len(jax.devices()), xla_client.generate_pjrt_gpu_plugin_options())\n"
     )
-    (script,) = pages.blocks(PAGE, "sh")
+    script, _ = pages.blocks(PAGE, "sh")
     lines = call(["bash", "-ec", script], folder).splitlines()
     assert len(lines) == 4
     assert [line.split()[0] for line in lines] == ["1", "1", "1", "8"]
     assert "'preallocate': False" in lines[0]
     assert "'memory_fraction': 0.3" in lines[1]
+
+
+def test_kernels(folder):
+    """One of the shell lines leaves everything to XLA, the other keeps the compiled kernels where it says."""
+    (folder / "serve.py").write_text(
+        "from jaxdnn.lowering import native\nprint(native.kernels() is not None)\n"
+    )
+    _, script = pages.blocks(PAGE, "sh")
+    kept = folder / "kernels"
+    off, on = call(["bash", "-ec", script.replace("/srv/kernels", str(kept))], folder).splitlines()
+    assert off == "False"
+    assert (on == "True") == any(kept.glob("*.so"))

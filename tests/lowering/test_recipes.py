@@ -1,6 +1,5 @@
 """Recipes for convolutions against sums written from the formula, and inside jax's transformations."""
 
-import itertools
 import math
 from functools import partial
 
@@ -18,74 +17,11 @@ from jaxdnn.lowering.recipes import Choices, candidates, choosing, convolve, for
 from jaxdnn.lowering.recipes.table import RECIPES, compute
 from jaxdnn.lowering.recipes.task import Convolution
 from jaxdnn.lowering.recipes.winograd import winograd
+from support.convolutions import convolutions, reference
 from support.layer import net_of
 
 OPTIONS = {"window_strides": (1, 1), "padding": ((1, 1), (1, 1)), "rhs_dilation": (1, 1)}
 CHANNELS_FIRST = ("NCHW", "OIHW", "NCHW")
-
-
-def reference(x, weight, options):
-    """Sum over the taps of the window, in float64; channels come behind the batch."""
-    gaps = options["lhs_dilation"]
-    wide = np.zeros(
-        (*x.shape[:2], *((n - 1) * g + 1 for n, g in zip(x.shape[2:], gaps, strict=True))), np.float64
-    )
-    wide[(..., *(slice(None, None, g) for g in gaps))] = x
-    ends = [(max(low, 0), max(high, 0)) for low, high in options["padding"]]
-    wide = np.pad(wide, [(0, 0), (0, 0), *ends])
-    cut = (
-        slice(max(-low, 0), n - max(-high, 0))
-        for (low, high), n in zip(options["padding"], wide.shape[2:], strict=True)
-    )
-    wide = wide[(..., *cut)]
-    kernel, groups = weight.shape[2:], options["feature_group_count"]
-    axes = list(zip(options["window_strides"], options["rhs_dilation"], kernel, wide.shape[2:], strict=True))
-    size = [(n - d * (k - 1) - 1) // s + 1 for s, d, k, n in axes]
-    y = np.zeros((len(x), groups, len(weight) // groups, *size))
-    by_group = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
-    for tap in itertools.product(*map(range, kernel)):
-        places = (
-            slice(t * d, t * d + (n - 1) * s + 1, s)
-            for t, n, (s, d, _, _) in zip(tap, size, axes, strict=True)
-        )
-        seen = wide[(..., *places)].reshape(len(x), groups, -1, *size)
-        y += np.einsum("ngc...,gfc->ngf...", seen, by_group[(..., *tap)])
-    return y.reshape(len(x), -1, *size)
-
-
-@st.composite
-def convolutions(draw):
-    rank = draw(st.sampled_from([1, 2, 2, 3]))
-
-    def axes(low, high):
-        return tuple(draw(st.integers(low, high)) for _ in range(rank))
-
-    groups = draw(st.sampled_from([1, 1, 2, 3, 4]))
-    channels, filters = (groups * draw(st.integers(1, 3)) for _ in range(2))
-    kernel, once = axes(1, 4), (1,) * rank
-    steps, transposed = axes(1, 3), draw(st.booleans())
-    dilation = axes(1, 2) if draw(st.booleans()) else once
-    padding = tuple((draw(st.integers(-1, 3)), draw(st.integers(-1, 3))) for _ in range(rank))
-    least = [
-        d * (k - 1) + 1 - low - high for d, k, (low, high) in zip(dilation, kernel, padding, strict=True)
-    ]
-    gaps = steps if transposed else once
-    size = [
-        # Negative padding has to leave something of the input.
-        max(-(-(n - 1) // g) + 1, 3) + draw(st.integers(0, 3))
-        for n, g in zip(least, gaps, strict=True)
-    ]
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    x = rng.standard_normal((draw(st.integers(1, 3)), channels, *size)).astype(np.float32)
-    weight = rng.standard_normal((filters, channels // groups, *kernel)).astype(np.float32)
-    options = {
-        "window_strides": once if transposed else steps,
-        "padding": padding,
-        "lhs_dilation": gaps,
-        "rhs_dilation": dilation,
-        "feature_group_count": groups,
-    }
-    return x, weight, options, draw(st.booleans())
 
 
 @given(convolutions())
@@ -181,7 +117,7 @@ def test_each_recipe_computes_the_sum(case):
         channels_last=channels_last,
     )
     data = jnp.asarray(np.moveaxis(x, 1, -1) if channels_last else x)
-    able = candidates(task, exact=True)
+    able = candidates(task, Choices(exact=True))
     assert {recipe.name for recipe in able} == {r.name for r in RECIPES if r.exact and r.computes(task)}
     for recipe in able:
         choices = Choices(exact=True, measured=((name_of(task), recipe.name),))
@@ -191,6 +127,7 @@ def test_each_recipe_computes_the_sum(case):
         np.testing.assert_allclose(got, want, rtol=0, atol=bound, err_msg=recipe.name)
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_what_was_measured_counts():
     """For the convolution that it was measured for, if there is such a recipe and nothing forbids it."""
     x, weight = jnp.ones((1, 8, 6, 6)), jnp.ones((8, 8, 3, 3))
@@ -211,6 +148,7 @@ def test_what_was_measured_counts():
     assert recipe(Choices(measured=((name_of(task), "of a later version"),)))[0] == found
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_winograd_rounds_little():
     """2e-6 of the largest value, of which a plain sum has 3e-7."""
     rng = np.random.default_rng(0)
@@ -228,6 +166,7 @@ def test_winograd_rounds_little():
     assert np.abs(np.moveaxis(got, -1, 1) - want).max() < 3e-6 * np.abs(want).max()
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_exact_policies_leave_winograd_out():
     rng = np.random.default_rng(0)
     x = rng.random((1, 64, 24, 24), np.float32)
@@ -240,6 +179,7 @@ def test_exact_policies_leave_winograd_out():
     assert 0 < np.abs(got - want).max() < 1e-5 * np.abs(want).max()
 
 
+@pytest.mark.usefixtures("no_kernels")
 @pytest.mark.parametrize(
     ("shape", "weight", "options", "recipe"),
     [

@@ -78,3 +78,16 @@ def test_constants_are_there_for_both():
     table = np.arange(6.0, dtype=np.float32).reshape(2, 3)
     _, prepared = run(lambda w, x: x @ (w * table) + jnp.sum(table), [W], X)
     assert len(prepared) == 1
+
+
+def test_constants_of_functions_inside_of_functions():
+    """What a weight and a constant make is prepared, however deep the call is."""
+    table = jnp.asarray(W) + 1
+
+    @jax.custom_jvp
+    def inner(w, x):
+        return x @ (w * table)
+
+    inner.defjvps(None, None)
+    _, prepared = run(jax.jit(lambda w, x: inner(w, x)), [W], X)
+    assert [y.shape for y in prepared] == [(2, 3)]

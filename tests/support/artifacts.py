@@ -71,3 +71,13 @@ def assert_same(got, want) -> None:
     for name, array in want.items():
         assert (got[name].shape, got[name].dtype) == (array.shape, array.dtype)
         np.testing.assert_array_equal(np.asarray(got[name]), np.asarray(array), name)
+
+
+def assert_close(got, want) -> None:
+    """Check names, shapes, types and values but for rounding: only what this process compiles has kernels."""
+    assert list(got) == list(want)
+    for name, array in want.items():
+        assert (got[name].shape, got[name].dtype) == (array.shape, array.dtype)
+        np.testing.assert_allclose(
+            np.asarray(got[name]), np.asarray(array), rtol=1e-5, atol=1e-6, err_msg=name
+        )

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import is_
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -28,9 +26,8 @@ from jaxdnn.artifact.manifest import StoredExecutable
 from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.cache import uncached
 from jaxdnn.errors import FileError, InputError
+from jaxdnn.lowering import native
 from jaxdnn.lowering.recipes import CPU, jit_for
-
-_INSTRUCTIONS = Path("/proc/cpuinfo")
 
 
 def machine(device: jax.Device) -> dict[str, str]:
@@ -38,26 +35,20 @@ def machine(device: jax.Device) -> dict[str, str]:
 
     Returns:
         ``platform`` and its ``version`` (of CUDA, for one), the ``device`` kind, the ``jaxlib`` version, the ``system``
-        and its ``instructions`` (the CPU's features), and the ``flags`` that XLA was given.
+        and its ``instructions`` (the CPU's features), the ``flags`` that XLA was given, and the version of the C++
+        ``kernels`` that a CPU's programs may call.
     """
+    kernels = native.kernels() if device.platform == CPU else None
     return {
         "platform": device.platform,
         "version": device.client.platform_version,
         "device": device.device_kind,
         "jaxlib": jaxlib_version,
         "system": f"{platform.system()} {platform.machine()}",
-        "instructions": _instructions(),
+        "instructions": native.instructions(),
         "flags": os.environ.get("XLA_FLAGS", ""),
+        "kernels": kernels.version if kernels else "none",
     }
-
-
-def _instructions() -> str:
-    """Return the CPU's features, where the system lists them; else its name."""
-    try:
-        lists = re.search(r"^(flags|Features)\s*:(.*)$", _INSTRUCTIONS.read_text(), re.MULTILINE)
-    except OSError:
-        lists = None
-    return " ".join(sorted(lists[2].split())) if lists else platform.processor()
 
 
 def differences(stored: Mapping[str, str], here: Mapping[str, str]) -> str:

@@ -19,15 +19,15 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 def to_stablehlo(net: Net, shapes: Shapes | None = None) -> str:
     """Return a net as StableHLO, see :meth:`jaxdnn.Net.to_stablehlo`."""
-    return str(_lowered(net, shapes).as_text())
+    return str(_lowered(net, shapes, kernels=False).as_text())
 
 
 def to_hlo(net: Net, shapes: Shapes | None = None) -> str:
     """Return a net as compiled HLO, see :meth:`jaxdnn.Net.to_hlo`."""
-    return str(_lowered(net, shapes).compile().as_text())
+    return str(_lowered(net, shapes, kernels=True).compile().as_text())
 
 
-def _lowered(net: Net, shapes: Shapes | None) -> Any:
+def _lowered(net: Net, shapes: Shapes | None, kernels: bool) -> Any:
     values = fed_values(net.graph)
     reason = unexportable(net.program)
     if reason:
@@ -37,5 +37,6 @@ def _lowered(net: Net, shapes: Shapes | None) -> Any:
         raise InputError(f"{net.name!r} has open sizes: give shapes={{name: sizes}}")
     inputs = structures(found, {value.name: value.dtype for value in values})
     function = plain_function(net.program, net.program.default_outputs(inputs))
-    jitted = jit_for(jax.local_devices()[0].platform, function, keep_unused=True)
+    platform = jax.local_devices()[0].platform
+    jitted = jit_for(platform, function, kernels=kernels, keep_unused=True)
     return jitted.lower(structures_of(flat_params(net.params)), inputs)

@@ -18,7 +18,7 @@ from jaxdnn.importers.files import replacing
 from jaxdnn.initialize import require_complete
 from jaxdnn.ir import Source
 from jaxdnn.lowering import Program
-from jaxdnn.lowering.program import type_name
+from jaxdnn.lowering.places import type_name
 from jaxdnn.net import Net
 from jaxdnn.onnx.plan import Plan, plans
 from jaxdnn.onnx.writer import Refused, Writer

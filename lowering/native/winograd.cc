@@ -1,0 +1,215 @@
+// Convolutions of three by three taps by Winograd's algorithm, of images whose channels lie last; see winograd.py.
+//
+// Tiles of 4 x 4 outputs read 6 x 6 pixels, which become values of polynomials at 36 places. At each place the values of
+// some tiles are a matrix, which is multiplied by one of weights; the products become outputs. As many tiles are computed
+// together as the caches keep: the three stages take turns, and share their work among threads by themselves.
+//
+// Places are numbered column by column. The weight comes as panels (36, groups, filters / kFilters, channels of a group,
+// kFilters), the last panel of a group and the bias filled with zeros.
+
+#include <array>
+#include <vector>
+
+#include "epilogue.h"
+#include "parallel.h"
+#include "products.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace ffi = xla::ffi;
+
+namespace winograd {
+namespace {
+
+constexpr int64_t kOutputs = 4, kSide = 6, kPlaces = kSide * kSide;
+constexpr int64_t kItemsPerThread = 24;
+constexpr int64_t kWorthSharing = 1 << 12;  // vectors of a stage
+
+// Polynomials are evaluated at 0, +-kNear, +-kFar and infinity.
+constexpr float kNear = 2.f / 3, kFar = 4.f / 3;
+constexpr float kNear2 = kNear * kNear, kFar2 = kFar * kFar;
+
+// Along one axis: what is multiplied, of six pixels.
+template <typename V>
+inline __attribute__((always_inline)) void Evaluate(const V (&x)[kSide], V (&y)[kSide]) {
+  const V sum = Splat<V>(kNear2 + kFar2), product = Splat<V>(kNear2 * kFar2);
+  const V even_near = x[4] - Splat<V>(kFar2) * x[2], odd_near = Splat<V>(kNear) * (x[3] - Splat<V>(kFar2) * x[1]);
+  const V even_far = x[4] - Splat<V>(kNear2) * x[2], odd_far = Splat<V>(kFar) * (x[3] - Splat<V>(kNear2) * x[1]);
+  y[0] = x[4] - sum * x[2] + product * x[0];
+  y[1] = even_near + odd_near;
+  y[2] = even_near - odd_near;
+  y[3] = even_far + odd_far;
+  y[4] = even_far - odd_far;
+  y[5] = x[5] - sum * x[3] + product * x[1];
+}
+
+// Along one axis: four outputs, of six products.
+template <typename V>
+inline __attribute__((always_inline)) void Interpolate(const V (&x)[kSide], V (&y)[kOutputs]) {
+  const V near = x[1] + x[2], far = x[3] + x[4];
+  const V near_odd = Splat<V>(kNear) * (x[1] - x[2]), far_odd = Splat<V>(kFar) * (x[3] - x[4]);
+  y[0] = x[0] + near + far;
+  y[1] = near_odd + far_odd;
+  y[2] = Splat<V>(kNear2) * near + Splat<V>(kFar2) * far;
+  y[3] = Splat<V>(kNear2) * near_odd + Splat<V>(kFar2) * far_odd + x[5];
+}
+
+struct Winograd {
+  const float *x, *weight, *bias;
+  float *y, *values, *products;
+  Epilogue epilogue;
+  int64_t height, width, channels, out_height, out_width, filters, before_h, before_w, groups;
+  int64_t tile_rows, tile_columns;
+  int64_t most;                    // tiles that are computed together
+  int64_t value_row, product_row;  // from one tile's values or products to the next one's, in floats
+
+  int64_t group_channels() const { return channels / groups; }
+  int64_t group_filters() const { return filters / groups; }
+  int64_t group_panels() const { return (group_filters() + kFilters - 1) / kFilters; }
+  int64_t panels() const { return groups * group_panels(); }
+
+  // Tile `i` of those in memory is tile `tile` of all.
+  void EvaluateTile(int64_t i, int64_t tile) const {
+    thread_local std::vector<float> zeros;
+    if (static_cast<int64_t>(zeros.size()) < channels) zeros.resize(channels);
+    const int64_t image = tile / (tile_rows * tile_columns), row = tile / tile_columns % tile_rows;
+    const int64_t top = row * kOutputs - before_h, left = tile % tile_columns * kOutputs - before_w;
+    const float* pixels[kSide][kSide];
+    for (int64_t r = 0; r < kSide; ++r) {
+      for (int64_t c = 0; c < kSide; ++c) {
+        const bool inside = top + r >= 0 && top + r < height && left + c >= 0 && left + c < width;
+        pixels[r][c] = inside ? x + ((image * height + top + r) * width + left + c) * channels : zeros.data();
+      }
+    }
+    float* out = values + i * value_row;
+    EachVector(channels, [&](auto zero, int64_t c) {
+      using V = decltype(zero);
+      V half[kSide][kSide], in[kSide], evaluated[kSide];
+#pragma GCC unroll 8
+      for (int s = 0; s < kSide; ++s) {
+#pragma GCC unroll 8
+        for (int r = 0; r < kSide; ++r) in[r] = Load<V>(pixels[r][s] + c);
+        Evaluate(in, evaluated);
+#pragma GCC unroll 8
+        for (int r = 0; r < kSide; ++r) half[r][s] = evaluated[r];
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kSide; ++r) {
+        Evaluate(half[r], evaluated);
+#pragma GCC unroll 8
+        for (int s = 0; s < kSide; ++s) Store(out + (s * kSide + r) * most * value_row + c, evaluated[s]);
+      }
+    });
+  }
+
+  template <int M>
+  static void Product(const Window& in, const float* weight, float* out, int64_t row) {
+    Vector sums[M][kVectors] = {};
+    Multiply<M, kVectors>(in, weight, 0, sums);
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) Store(out + m * row + v * kLanes, sums[m][v]);
+    }
+  }
+
+  using AnyProduct = void (*)(const Window&, const float*, float*, int64_t);
+
+  template <int... I>
+  static constexpr std::array<AnyProduct, sizeof...(I)> Products(std::integer_sequence<int, I...>) {
+    return {Product<I + 1>...};
+  }
+
+  // Multiplies the values of the first tiles at one place by a panel.
+  void MultiplyPanel(int64_t place, int64_t panel, int64_t tiles) const {
+    static constexpr auto kProducts = Products(std::make_integer_sequence<int, kPixels>{});
+    const int64_t length = group_channels(), channel = panel / group_panels() * length;
+    const float* factors = weight + (place * panels() + panel) * length * kFilters;
+    const int64_t spans = (tiles + kPixels - 1) / kPixels;
+    for (int64_t span = 0; span < spans; ++span) {
+      const int64_t first = span * tiles / spans, count = (span + 1) * tiles / spans - first;
+      const Window in{values + (place * most + first) * value_row + channel, 0, 0, value_row, 1, 1, length};
+      kProducts[count - 1](in, factors, products + (place * most + first) * product_row + panel * kFilters, product_row);
+    }
+  }
+
+  void InterpolateTile(int64_t i, int64_t tile) const {
+    const int64_t image = tile / (tile_rows * tile_columns);
+    const int64_t top = tile / tile_columns % tile_rows * kOutputs, left = tile % tile_columns * kOutputs;
+    const int64_t rows = std::min(kOutputs, out_height - top), columns = std::min(kOutputs, out_width - left);
+    const int64_t first = ((image * out_height + top) * out_width + left) * filters;
+    for (int64_t group = 0; group < groups; ++group) {
+      InterpolateGroup(i, first + group * group_filters(), rows, columns, group * group_panels() * kFilters);
+    }
+    if (epilogue.curve == Curve::kNone) return;
+    for (int64_t r = 0; r < rows; ++r) {
+      Bend(y + first + r * out_width * filters, columns * filters, epilogue.curve, epilogue.beta);
+    }
+  }
+
+  // Computes the rows and columns of a tile that lie in the image, from `first` on, of the group whose panels begin at
+  // `panel`.
+  void InterpolateGroup(int64_t i, int64_t first, int64_t rows, int64_t columns, int64_t panel) const {
+    const float* in = products + i * product_row + panel;
+    EachVector(group_filters(), [&](auto zero, int64_t f) {
+      using V = decltype(zero);
+      V half[kOutputs][kSide], read[kSide], out[kOutputs];
+#pragma GCC unroll 8
+      for (int s = 0; s < kSide; ++s) {
+#pragma GCC unroll 8
+        for (int r = 0; r < kSide; ++r) read[r] = Load<V>(in + (s * kSide + r) * most * product_row + f);
+        Interpolate(read, out);
+#pragma GCC unroll 8
+        for (int r = 0; r < kOutputs; ++r) half[r][s] = out[r];
+      }
+      const V added = Load<V>(bias + panel + f);
+      for (int64_t r = 0; r < rows; ++r) {
+        Interpolate(half[r], out);
+        for (int64_t s = 0; s < columns; ++s) {
+          const int64_t place = first + (r * out_width + s) * filters + f;
+          V sum = out[s] + added;
+          if (epilogue.residual) sum += Load<V>(epilogue.residual + place);
+          Store(y + place, epilogue(sum));
+        }
+      }
+    });
+  }
+};
+
+ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> weight, ffi::Buffer<ffi::F32> bias,
+               ffi::Buffer<ffi::F32> residual, ffi::ResultBuffer<ffi::F32> y, ffi::ResultBuffer<ffi::F32> memory,
+               ffi::Span<const int64_t> before, int64_t groups, int64_t most, float slope, float low, float high, int64_t curve,
+               float beta) {
+  if (y->element_count() == 0) return ffi::Error::Success();
+  const auto in = x.dimensions(), out = y->dimensions();
+  const float* added = residual.element_count() ? residual.typed_data() : nullptr;
+  Winograd task{x.typed_data(), weight.typed_data(), bias.typed_data(), y->typed_data(), memory->typed_data(), nullptr,
+                {added, slope, low, high, Curve(curve), beta},
+                in[1], in[2], in[3], out[1], out[2], out[3], before[0], before[1], groups,
+                (out[1] + kOutputs - 1) / kOutputs, (out[2] + kOutputs - 1) / kOutputs, most};
+  task.product_row = task.panels() * kFilters;
+  task.value_row = memory->dimensions()[1] - task.product_row;
+  task.products = task.values + kPlaces * most * task.value_row;
+  const int64_t all = in[0] * task.tile_rows * task.tile_columns, strips = (all + most - 1) / most;
+  const int64_t threads = std::max<int64_t>(1, pool.num_threads()), wanted = kItemsPerThread * threads;
+  for (int64_t strip = 0; strip < strips; ++strip) {
+    const int64_t first = strip * all / strips, tiles = (strip + 1) * all / strips - first;
+    const int64_t pieces = std::min(wanted, tiles), parts = std::clamp<int64_t>(wanted / kPlaces, 1, task.panels());
+    const auto share = [&](int64_t vectors) { return vectors * tiles < kWorthSharing ? 1 : threads; };
+    Parallel(pool, share(task.channels * kPlaces / kLanes), pieces, [&](int64_t piece) {
+      for (int64_t i = piece * tiles / pieces; i < (piece + 1) * tiles / pieces; ++i) task.EvaluateTile(i, first + i);
+    });
+    Parallel(pool, share(task.channels * task.panels() * kPlaces), kPlaces * parts, [&](int64_t item) {
+      const int64_t place = item / parts, part = item % parts, panels = task.panels();
+      for (int64_t panel = part * panels / parts; panel < (part + 1) * panels / parts; ++panel) {
+        task.MultiplyPanel(place, panel, tiles);
+      }
+    });
+    Parallel(pool, share(task.filters * kPlaces / kLanes), pieces, [&](int64_t piece) {
+      for (int64_t i = piece * tiles / pieces; i < (piece + 1) * tiles / pieces; ++i) task.InterpolateTile(i, first + i);
+    });
+  }
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace winograd
