@@ -16,7 +16,6 @@ memory that the process had. Then the machine code of the artifact is timed agai
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from measure import environment, interleaved, save
+from measure import environment, interleaved, models_folder, save
 
 import jaxdnn
 from jaxdnn.importers import caffe
@@ -104,7 +103,7 @@ def _steady(net: jaxdnn.Net, artifact: jaxdnn.Artifact, x: np.ndarray) -> dict[s
 
 
 if __name__ == "__main__":
-    shared = Path(os.environ["JAXDNN_SHARED"], "models")
+    shared = models_folder()
     results = {}
     for name, model, weights in NETWORKS:
         with tempfile.TemporaryDirectory() as folder:

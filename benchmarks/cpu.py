@@ -29,7 +29,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from measure import RESULTS, environment, save
+from measure import RESULTS, environment, models_folder, save
 from picture import draw_ratios
 from rows import NETWORKS, Network, drawn_feeds, files_of
 
@@ -238,13 +238,14 @@ def _difference(found: np.ndarray, want: np.ndarray) -> float:
         found = found.ravel()[: want.size]  # OpenCV fills detections up with rows of zeros
     if found.size != want.size:
         return float("inf")
-    scale = np.abs(want).max(initial=1e-30)
-    apart = np.abs(found.reshape(want.shape) - want)
     if want.shape[:2] == (1, 1) and want.shape[-1] == DETECTION:
-        # Detections whose scores nearly tie may change places: the nearest one counts.
+        # Detections whose scores nearly tie may change places: for each, the nearest one counts.
         rows, others = found.reshape(-1, 1, DETECTION), want.reshape(1, -1, DETECTION)
-        apart = np.abs(rows - others).max(axis=-1).min(axis=1, initial=np.inf)
-    return float(apart.max(initial=0) / scale)
+        between = np.abs(rows - others).max(axis=-1)
+        apart = np.concatenate([between.min(axis=axis, initial=np.inf) for axis in (0, 1)])
+    else:
+        apart = np.abs(found.reshape(want.shape) - want)
+    return float(apart.max(initial=0) / np.abs(want).max(initial=1e-30))
 
 
 def _block_size(call: Call) -> int:
@@ -284,8 +285,7 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     warnings.simplefilter("ignore")
     jaxdnn.keep_memory()
-    root = Path(os.environ["JAXDNN_SHARED"])
-    models = root / "models" if (root / "models").is_dir() else root
+    models = models_folder()
     installed = [n for n in ("onnxruntime", "openvino") if importlib.util.find_spec(n) is not None]
     versions = environment("jax", "numpy", "opencv-python-headless", *installed)
     versions["kernels"] = "C++" if native.kernels() else "none"

@@ -8,11 +8,9 @@ Each network is loaded in a process of its own, with drawn weights, and called o
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
 
-from measure import environment, runs, save
+from measure import environment, models_folder, runs, save
 
 SCRIPT = """
 import resource, warnings
@@ -34,7 +32,7 @@ print(json.dumps({
 
 def main() -> None:
     """Measure, print and save."""
-    folder = Path(os.environ["JAXDNN_SHARED"], "models", "darknet-zoo", "cfgs")
+    folder = models_folder() / "darknet-zoo" / "cfgs"
     found = {}
     for path in sorted(folder.glob("*.cfg")):
         try:

@@ -1,6 +1,6 @@
 """How far half-precision policies are from float32: all trained networks on all stored pictures, as a table.
 
-    PYTHONPATH=tests python benchmarks/half.py        # needs pip install jaxdnn[test] and the shared networks
+    JAXDNN_SHARED=… python benchmarks/half.py        # needs pip install jaxdnn[test]
 
 "objects" are those that float32 finds with a score above 0.3, in all pictures together; "not the same" those of
 either that the other does not find. "score" and "IoU" are the largest difference and the smallest overlap of one
@@ -15,10 +15,9 @@ import operator
 from collections.abc import Iterator, Mapping
 from functools import reduce
 
-from measure import RESULTS, environment
+from measure import RESULTS, environment, models_folder
 
 from support.agreement import Agreement, agreement
-from support.shared import shared_folder
 from support.trained import Network, trained, untrained
 
 MIXED = ("mixed_float16", "mixed_bfloat16")
@@ -28,8 +27,7 @@ HEADERS = ("network", "policy", "objects", "not the same", "score", "IoU", "valu
 
 def main() -> None:
     """Measure, print and write the page."""
-    models = shared_folder()
-    assert models is not None, "set JAXDNN_SHARED to the folder of networks"
+    models = models_folder()
     versions = ", ".join(f"{name} {version}" for name, version in environment("jax", "numpy").items())
     page = ["# Half precision against float32", "", "Measured by `benchmarks/half.py`. " + versions, ""]
     tables = (

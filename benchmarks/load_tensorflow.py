@@ -8,11 +8,9 @@ The largest graphs that OpenCV reads too. They take milliseconds, so both librar
 
 from __future__ import annotations
 
-import os
 import statistics
-from pathlib import Path
 
-from measure import environment, runs, save
+from measure import environment, models_folder, runs, save
 
 GRAPHS = {
     "face detector (pb + pbtxt)": [
@@ -41,7 +39,7 @@ print(json.dumps({name: 1e3 * statistics.median(found[5:]) for name, found in ti
 
 def main() -> None:
     """Measure, print and save."""
-    models = Path(os.environ["JAXDNN_SHARED"], "models")
+    models = models_folder()
     results = {}
     for name, files in GRAPHS.items():
         found = runs(SCRIPT, [str(models / file) for file in files], PROCESSES)

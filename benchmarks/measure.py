@@ -12,6 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # what benchmarks and tests share
+from support.shared import shared_folder
+
 RESULTS = Path(__file__).parent / "results"
 # getrusage's maximum would do, but a child inherits its parent's.
 PRELUDE = """
@@ -50,6 +53,14 @@ def runs(script: str, arguments: Sequence[str], repeats: int) -> list[dict[str, 
         subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(repeats)
     )
     return [json.loads(output.splitlines()[-1]) for output in printed]
+
+
+def models_folder() -> Path:
+    """Return the folder of networks, where the tests find it."""
+    found = shared_folder()
+    if found is None:
+        sys.exit("there are no networks: set JAXDNN_SHARED to the folder that has them")
+    return found
 
 
 def environment(*packages: str) -> dict[str, str]:

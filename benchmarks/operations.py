@@ -33,6 +33,7 @@ def main() -> None:
     flags = f"--xla_dump_to={dumped.name} --xla_dump_hlo_as_text"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     import jax  # reads the flags
+    from measure import models_folder
     from rows import NETWORKS, drawn_feeds, files_of
 
     import jaxdnn
@@ -42,8 +43,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     arguments = parser.parse_args()
     jaxdnn.keep_memory()
-    root = Path(os.environ["JAXDNN_SHARED"])
-    models = root / "models" if (root / "models").is_dir() else root
+    models = models_folder()
     for name in arguments.networks or NETWORKS:
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as traced:
             net, _ = jaxdnn.optimize(jaxdnn.load(*files_of(NETWORKS[name], models, Path(folder))))

@@ -9,14 +9,13 @@ count. "compile" is the first call.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-from measure import environment, save
+from measure import environment, models_folder, save
 
 import jaxdnn
 
@@ -58,8 +57,7 @@ def measure(folder: Path, name: str, entry: dict[str, str]) -> dict[str, dict[st
 
 
 if __name__ == "__main__":
-    root = Path(os.environ["JAXDNN_SHARED"])
-    folder = root / "models" if (root / "models").is_dir() else root
+    folder = models_folder()
     manifest = json.loads((folder / "manifest.json").read_text())
     found = {}
     for name in NETWORKS:

@@ -19,7 +19,6 @@ namespace convolution {
 namespace {
 
 constexpr int64_t kPanelBytes = 512 << 10;  // of weights that stay in the second cache while pixels pass by
-constexpr int64_t kItemsPerThread = 24;
 constexpr int64_t kWorthSharing = 1 << 19;  // products
 
 struct Convolution {
@@ -176,8 +175,7 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
     task.width = task.out_width = task.batch * task.height * task.width;  // all pixels in one row
     task.batch = task.height = task.out_height = 1;
   }
-  const bool small = y->element_count() * task.panel_size() / kFilters < kWorthSharing;
-  const int64_t threads = small ? 1 : std::max<int64_t>(1, pool.num_threads());
+  const int64_t threads = Threads(pool, y->element_count() * task.panel_size() / kFilters >= kWorthSharing);
   // Pixels that lie a multiple of a page apart would compete for the same places in the first cache.
   const bool competing = task.stride_w * task.channels * sizeof(float) % 4096 == 0;
   const int64_t widest = competing ? kPixels / 2 : kPixels, spans = (task.out_width + widest - 1) / widest;

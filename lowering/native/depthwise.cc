@@ -13,7 +13,6 @@ namespace depthwise {
 namespace {
 
 constexpr int64_t kWorthSharing = 1 << 16;  // products
-constexpr int64_t kItemsPerThread = 24;
 
 struct Depthwise {
   const float *x, *weight, *bias;
@@ -108,14 +107,8 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
   const Depthwise task{x.typed_data(), weight.typed_data(), bias.typed_data(), y->typed_data(),
                        {added, slope, low, high, Curve(curve), beta}, in[1], in[2], in[3], out[1], out[2],
                        kernel[0], kernel[1], stride[0], stride[1], before[0], before[1], dilation[0], dilation[1]};
-  const int64_t rows = in[0] * out[1];
-  const bool small = y->element_count() * kernel[0] * kernel[1] < kWorthSharing;
-  const int64_t threads = small ? 1 : std::max<int64_t>(1, pool.num_threads());
-  const int64_t items = std::min(rows, kItemsPerThread * threads);
-  const auto work = [&](int64_t item) {
-    for (int64_t row = item * rows / items; row < (item + 1) * rows / items; ++row) task.Row(row);
-  };
-  Parallel(pool, threads, items, work);
+  const int64_t products = y->element_count() * kernel[0] * kernel[1];
+  ParallelFor(pool, Threads(pool, products >= kWorthSharing), in[0] * out[1], [&](int64_t row) { task.Row(row); });
   return ffi::Error::Success();
 }
 

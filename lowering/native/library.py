@@ -18,12 +18,13 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import jax
+import numpy as np
 from jaxlib.version import __version__ as jaxlib_version
 
 SETTING = "JAXDNN_KERNELS"
@@ -60,6 +61,14 @@ class Library:
     def target(self, kernel: str) -> str:
         """Return the name under which XLA knows a kernel."""
         return f"jaxdnn_{kernel}_{self.version}"
+
+    def call(self, kernel: str, *shapes: tuple[int, ...]) -> Callable[..., Sequence[jax.Array]]:
+        """Return what calls a kernel; its results are float32 arrays of these shapes."""
+        results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]  # type: ignore[no-untyped-call]
+        call: Callable[..., Sequence[jax.Array]] = jax.ffi.ffi_call(
+            self.target(kernel), results, vmap_method="sequential"
+        )
+        return call
 
 
 class _Unavailable(Exception):  # noqa: N818  (not an error: there is another way)

@@ -15,6 +15,7 @@
 #include "xla/ffi/api/ffi.h"
 
 constexpr int64_t kMostThreads = 64;
+constexpr int64_t kItemsPerThread = 24;
 
 // The CPU that this thread runs on; -1 where that is not known.
 inline int Cpu() {
@@ -84,4 +85,18 @@ void Parallel(xla::ffi::ThreadPool& pool, int64_t threads, int64_t items, const 
   for (int spins = 0; shared->done.load(std::memory_order_acquire) < items; ++spins) {
     if (spins > 4096) std::this_thread::yield();
   }
+}
+
+// How many threads share a kernel's work.
+inline int64_t Threads(xla::ffi::ThreadPool& pool, bool worth_sharing) {
+  return worth_sharing ? std::max<int64_t>(1, pool.num_threads()) : 1;
+}
+
+// Calls work(i) for all 0 <= i < count; neighbours are one item for the threads.
+template <typename Work>
+void ParallelFor(xla::ffi::ThreadPool& pool, int64_t threads, int64_t count, const Work& work) {
+  const int64_t items = std::min(count, kItemsPerThread * threads);
+  Parallel(pool, threads, items, [&](int64_t item) {
+    for (int64_t i = item * count / items; i < (item + 1) * count / items; ++i) work(i);
+  });
 }

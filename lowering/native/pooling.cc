@@ -15,7 +15,6 @@ namespace pooling {
 namespace {
 
 constexpr int64_t kWorthSharing = 1 << 16;  // elements that windows cover
-constexpr int64_t kItemsPerThread = 24;
 
 // Not a number stays that.
 struct Largest {
@@ -74,14 +73,9 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::ResultBuffer<
   const auto in = x.dimensions(), out = y->dimensions();
   const Pooling task{x.typed_data(), y->typed_data(), in[1], in[2], in[3], out[1], out[2], kernel[0], kernel[1],
                      stride[0], stride[1], before[0], before[1], dilation[0], dilation[1]};
-  const int64_t rows = in[0] * out[1];
-  const bool small = y->element_count() * kernel[0] * kernel[1] < kWorthSharing;
-  const int64_t threads = small ? 1 : std::max<int64_t>(1, pool.num_threads());
-  const int64_t items = std::min(rows, kItemsPerThread * threads);
-  Parallel(pool, threads, items, [&](int64_t item) {
-    for (int64_t row = item * rows / items; row < (item + 1) * rows / items; ++row) {
-      largest ? task.Row<Largest>(row) : task.Row<Sum>(row);
-    }
+  const int64_t covered = y->element_count() * kernel[0] * kernel[1];
+  ParallelFor(pool, Threads(pool, covered >= kWorthSharing), in[0] * out[1], [&](int64_t row) {
+    largest ? task.Row<Largest>(row) : task.Row<Sum>(row);
   });
   return ffi::Error::Success();
 }

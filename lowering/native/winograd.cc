@@ -1,11 +1,11 @@
 // Convolutions of three by three taps by Winograd's algorithm, of images whose channels lie last; see winograd.py.
 //
-// Tiles of 4 x 4 outputs read 6 x 6 pixels, which become values of polynomials at 36 places. At each place the values of
-// some tiles are a matrix, which is multiplied by one of weights; the products become outputs. As many tiles are computed
-// together as the caches keep: the three stages take turns, and share their work among threads by themselves.
+// Tiles of 4 x 4 outputs read 6 x 6 pixels, which become values of polynomials at 36 places. At each place the values
+// of some tiles are a matrix, which is multiplied by one of weights; the products become outputs. As many tiles are
+// computed together as the caches keep: the three stages take turns, and share their work among threads by themselves.
 //
-// Places are numbered column by column. The weight comes as panels (36, groups, filters / kFilters, channels of a group,
-// kFilters), the last panel of a group and the bias filled with zeros.
+// Places are numbered column by column. The weight comes as panels (36, groups, filters / kFilters, channels of a
+// group, kFilters), the last panel of a group and the bias filled with zeros.
 
 #include <array>
 #include <vector>
@@ -21,7 +21,6 @@ namespace winograd {
 namespace {
 
 constexpr int64_t kOutputs = 4, kSide = 6, kPlaces = kSide * kSide;
-constexpr int64_t kItemsPerThread = 24;
 constexpr int64_t kWorthSharing = 1 << 12;  // vectors of a stage
 
 // Polynomials are evaluated at 0, +-kNear, +-kFar and infinity.
@@ -128,7 +127,8 @@ struct Winograd {
     for (int64_t span = 0; span < spans; ++span) {
       const int64_t first = span * tiles / spans, count = (span + 1) * tiles / spans - first;
       const Window in{values + (place * most + first) * value_row + channel, 0, 0, value_row, 1, 1, length};
-      kProducts[count - 1](in, factors, products + (place * most + first) * product_row + panel * kFilters, product_row);
+      float* out = products + (place * most + first) * product_row + panel * kFilters;
+      kProducts[count - 1](in, factors, out, product_row);
     }
   }
 
@@ -177,36 +177,30 @@ struct Winograd {
 
 ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> weight, ffi::Buffer<ffi::F32> bias,
                ffi::Buffer<ffi::F32> residual, ffi::ResultBuffer<ffi::F32> y, ffi::ResultBuffer<ffi::F32> memory,
-               ffi::Span<const int64_t> before, int64_t groups, int64_t most, float slope, float low, float high, int64_t curve,
-               float beta) {
+               ffi::Span<const int64_t> before, int64_t groups, int64_t most, float slope, float low, float high,
+               int64_t curve, float beta) {
   if (y->element_count() == 0) return ffi::Error::Success();
   const auto in = x.dimensions(), out = y->dimensions();
   const float* added = residual.element_count() ? residual.typed_data() : nullptr;
-  Winograd task{x.typed_data(), weight.typed_data(), bias.typed_data(), y->typed_data(), memory->typed_data(), nullptr,
+  Winograd task{x.typed_data(), weight.typed_data(), bias.typed_data(),
+                y->typed_data(), memory->typed_data(), nullptr,
                 {added, slope, low, high, Curve(curve), beta},
                 in[1], in[2], in[3], out[1], out[2], out[3], before[0], before[1], groups,
                 (out[1] + kOutputs - 1) / kOutputs, (out[2] + kOutputs - 1) / kOutputs, most};
   task.product_row = task.panels() * kFilters;
   task.value_row = memory->dimensions()[1] - task.product_row;
   task.products = task.values + kPlaces * most * task.value_row;
-  const int64_t all = in[0] * task.tile_rows * task.tile_columns, strips = (all + most - 1) / most;
-  const int64_t threads = std::max<int64_t>(1, pool.num_threads()), wanted = kItemsPerThread * threads;
+  const int64_t panels = task.panels(), all = in[0] * task.tile_rows * task.tile_columns;
+  const int64_t strips = (all + most - 1) / most;
   for (int64_t strip = 0; strip < strips; ++strip) {
     const int64_t first = strip * all / strips, tiles = (strip + 1) * all / strips - first;
-    const int64_t pieces = std::min(wanted, tiles), parts = std::clamp<int64_t>(wanted / kPlaces, 1, task.panels());
-    const auto share = [&](int64_t vectors) { return vectors * tiles < kWorthSharing ? 1 : threads; };
-    Parallel(pool, share(task.channels * kPlaces / kLanes), pieces, [&](int64_t piece) {
-      for (int64_t i = piece * tiles / pieces; i < (piece + 1) * tiles / pieces; ++i) task.EvaluateTile(i, first + i);
-    });
-    Parallel(pool, share(task.channels * task.panels() * kPlaces), kPlaces * parts, [&](int64_t item) {
-      const int64_t place = item / parts, part = item % parts, panels = task.panels();
-      for (int64_t panel = part * panels / parts; panel < (part + 1) * panels / parts; ++panel) {
-        task.MultiplyPanel(place, panel, tiles);
-      }
-    });
-    Parallel(pool, share(task.filters * kPlaces / kLanes), pieces, [&](int64_t piece) {
-      for (int64_t i = piece * tiles / pieces; i < (piece + 1) * tiles / pieces; ++i) task.InterpolateTile(i, first + i);
-    });
+    const auto threads = [&](int64_t numbers) {  // of one place of one tile
+      return Threads(pool, kPlaces * tiles * numbers >= kWorthSharing * kLanes);
+    };
+    ParallelFor(pool, threads(task.channels), tiles, [&](int64_t i) { task.EvaluateTile(i, first + i); });
+    ParallelFor(pool, threads(task.channels * panels * kLanes), kPlaces * panels,
+                [&](int64_t i) { task.MultiplyPanel(i / panels, i % panels, tiles); });
+    ParallelFor(pool, threads(task.filters), tiles, [&](int64_t i) { task.InterpolateTile(i, first + i); });
   }
   return ffi::Error::Success();
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,7 +17,7 @@ from jaxdnn.lowering import native
 from jaxdnn.lowering.recipes.finish import CURVES, Finish, finished
 from jaxdnn.lowering.recipes.groups import merged
 from jaxdnn.lowering.recipes.task import Convolution, plain
-from jaxdnn.lowering.recipes.winograd import OUTPUTS, SIDE, evaluated
+from jaxdnn.lowering.recipes.winograd import SIDE, evaluated, tiles
 
 _MEMORY = 2**21
 """Bytes of the values and products of Winograd's tiles that are computed together: what caches near a CPU keep."""
@@ -58,9 +60,31 @@ def winograd_kernel(
     return y
 
 
+@dataclass(frozen=True)
+class _Call:
+    """How a kernel is called.
+
+    Attributes:
+        kernel: its name.
+        weight, bias: laid out as it reads them.
+        attributes: what it is told beside the arrays and the finish.
+        memory: the shape of what it works in, if it needs any.
+    """
+
+    kernel: str
+    weight: jax.Array
+    bias: jax.Array
+    attributes: dict[str, Any]
+    memory: tuple[int, ...] | None = None
+
+
+_Preparing = Callable[[Convolution, int, jax.Array, jax.Array], _Call]
+"""``f(task, wide, weight, bias)``, where ``wide`` is how many filters a kernel computes side by side."""
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def _computed(
-    form: Any,
+    prepare: _Preparing,
     task: Convolution,
     finish: Finish,
     x: jax.Array,
@@ -72,16 +96,22 @@ def _computed(
     assert found is not None
     bias = jnp.broadcast_to(jnp.zeros(1, jnp.float32) if bias is None else bias, task.filters)
     added = jnp.zeros(0, jnp.float32) if added is None else added
-    y: jax.Array = form(found, task, finish, x, weight, bias, added)
-    return y
+    call = prepare(task, found.filters, weight, bias)
+    shapes = [task.shape(task.filters, task.size)] + ([] if call.memory is None else [call.memory])
+    made = found.call(call.kernel, *shapes)
+    return made(x, call.weight, call.bias, added, **call.attributes, **_after(finish))[0]
 
 
 @_computed.defjvp
 def _derivative(
-    form: Any, task: Convolution, finish: Finish, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+    prepare: _Preparing,
+    task: Convolution,
+    finish: Finish,
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
 ) -> tuple[jax.Array, jax.Array]:
     """Differentiate the convolution that XLA knows."""
-    del form
+    del prepare
 
     def plainly(x: jax.Array, weight: jax.Array, bias: Any, added: Any) -> jax.Array:
         return finished(task, plain(task, x, weight), bias, added, finish)
@@ -89,62 +119,30 @@ def _derivative(
     return jax.jvp(plainly, primals, tangents)
 
 
-def _depthwise(
-    found: native.Library,
-    task: Convolution,
-    finish: Finish,
-    x: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    added: jax.Array,
-) -> jax.Array:
+def _depthwise(task: Convolution, wide: int, weight: jax.Array, bias: jax.Array) -> _Call:
+    del wide
     factors = weight.reshape(task.channels, *task.kernel).transpose(1, 2, 0)
-    call = _call(found.target("depthwise"), _result(task))
-    y: jax.Array = call(x, factors, bias, added, **_window(task), **_after(finish))
-    return y
+    return _Call("depthwise", factors, bias, _window(task))
 
 
-def _direct(
-    found: native.Library,
-    task: Convolution,
-    finish: Finish,
-    x: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    added: jax.Array,
-) -> jax.Array:
-    count = _joined(task, found.filters)
+def _direct(task: Convolution, wide: int, weight: jax.Array, bias: jax.Array) -> _Call:
+    count = _joined(task, wide)
     joined = task.replace(groups=task.groups // count)
     weight = merged(task, weight, count)
     weight = weight.reshape(joined.groups, -1, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
-    panels = _panels(weight, found.filters)
-    biases = _panels(bias.reshape(joined.groups, -1), found.filters)
-    call = _call(found.target("convolution"), _result(task))
-    y: jax.Array = call(x, panels, biases, added, **_window(joined), **_after(finish))
-    return y
+    biases = _panels(bias.reshape(joined.groups, -1), wide)
+    return _Call("convolution", _panels(weight, wide), biases, _window(joined))
 
 
-def _winograd(
-    found: native.Library,
-    task: Convolution,
-    finish: Finish,
-    x: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    added: jax.Array,
-) -> jax.Array:
+def _winograd(task: Convolution, wide: int, weight: jax.Array, bias: jax.Array) -> _Call:
     channels, groups = task.channels // task.groups, task.groups
     values = evaluated(weight).reshape(-1, channels, groups, task.filters // groups).swapaxes(1, 2)
-    panels = _panels(values.reshape(SIDE**2 * groups, channels, -1), found.filters)
-    biases = _panels(bias.reshape(groups, -1), found.filters)
+    panels = _panels(values.reshape(SIDE**2 * groups, channels, -1), wide)
+    biases = _panels(bias.reshape(groups, -1), wide)
     row = task.channels + _APART + biases.size
-    tiles = task.batch * math.prod(-(-n // OUTPUTS) for n in task.size)
-    most = min(tiles, max(_LEAST_TILES, _MEMORY // (4 * SIDE**2 * row)))
-    results = _result(task), _array(SIDE**2 * most, row)
-    call = _call(found.target("winograd"), results)
-    sizes = {"before": _before(task), "groups": groups, "tiles": most}
-    y: jax.Array = call(x, panels, biases, added, **sizes, **_after(finish))[0]
-    return y
+    most = min(task.batch * math.prod(tiles(task)), max(_LEAST_TILES, _MEMORY // (4 * SIDE**2 * row)))
+    attributes = {"before": _before(task), "groups": groups, "tiles": most}
+    return _Call("winograd", panels, biases, attributes, memory=(SIDE**2 * most, row))
 
 
 def _plane(task: Convolution) -> Convolution:
@@ -167,18 +165,6 @@ def _panels(weight: jax.Array, wide: int) -> jax.Array:
         ends = [*[(0, 0, 0)] * len(others), (0, -filters % wide, 0)]
         weight = lax.pad(weight, jnp.zeros((), weight.dtype), ends)
     return jnp.moveaxis(weight.reshape(*others, -1, wide), -2, min(1, len(others)))
-
-
-def _call(target: str, results: Any) -> Any:
-    return jax.ffi.ffi_call(target, results, vmap_method="sequential")
-
-
-def _result(task: Convolution) -> jax.ShapeDtypeStruct:
-    return _array(*task.shape(task.filters, task.size))
-
-
-def _array(*shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, jnp.float32)  # type: ignore[no-untyped-call]
 
 
 def _window(task: Convolution) -> dict[str, Any]:

@@ -35,17 +35,15 @@ def slid(
     found = native.kernels()
     assert found is not None
     height, width = (window.count for window in windows)
-    shape = (x.shape[0], height, width, x.shape[3])
-    result = jax.ShapeDtypeStruct(shape, jnp.float32)  # type: ignore[no-untyped-call]
-    y: jax.Array = jax.ffi.ffi_call(found.target("pooling"), result, vmap_method="sequential")(
+    call = found.call("pooling", (x.shape[0], height, width, x.shape[3]))
+    return call(
         x,
         kernel=np.array([window.kernel for window in windows]),
         stride=np.array([window.stride for window in windows]),
         before=np.array([window.before for window in windows]),
         dilation=np.array([window.dilation for window in windows]),
         largest=largest,
-    )
-    return y
+    )[0]
 
 
 @slid.defjvp

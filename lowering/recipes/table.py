@@ -30,7 +30,7 @@ from jaxdnn.lowering.recipes.platforms import by_platform, may_call_kernels
 from jaxdnn.lowering.recipes.pointwise import matrix_product
 from jaxdnn.lowering.recipes.taps import products_of_taps
 from jaxdnn.lowering.recipes.task import Convolution, Form, plain, with_last_filters
-from jaxdnn.lowering.recipes.winograd import OUTPUTS, winograd
+from jaxdnn.lowering.recipes.winograd import OUTPUTS, tiles, winograd
 
 _MOST_TAPS = 81
 """Window positions up to which shifted products are unrolled."""
@@ -128,10 +128,10 @@ def _suits_winograd(task: Convolution) -> bool:
 
 
 def _has_many_tiles(task: Convolution) -> bool:
-    tiles = math.prod(-(-n // OUTPUTS) for n in task.size)
+    count = math.prod(tiles(task))
     width = min(task.channels, task.filters)
     batch = task.batch if isinstance(task.batch, int) else 1
-    many = tiles >= _MANY_TILES or (width >= _WIDE and batch * tiles >= _TILES_OF_WIDE)
+    many = count >= _MANY_TILES or (width >= _WIDE and batch * count >= _TILES_OF_WIDE)
     return width >= _MANY_CHANNELS and many
 
 
@@ -148,9 +148,9 @@ def _is_worth_winograd(task: Convolution) -> bool:
     assert found is not None
     channels, filters = task.channels // task.groups, task.filters // task.groups
     wide = min(channels, filters) >= found.filters and channels * filters >= found.filters * _FEWEST_FILTERS
-    tiles = math.prod(-(-n // OUTPUTS) for n in task.size)
-    filled = math.prod(task.size) / (tiles * OUTPUTS**2)
-    return wide and filled >= _LEAST_FILLED and tiles >= _FEWEST_TILES
+    count = math.prod(tiles(task))
+    filled = math.prod(task.size) / (count * OUTPUTS**2)
+    return wide and filled >= _LEAST_FILLED and count >= _FEWEST_TILES
 
 
 def _has_several_taps(task: Convolution) -> bool:

@@ -32,33 +32,38 @@ def winograd(task: Convolution, x: jax.Array, weight: jax.Array) -> jax.Array:
 
     Each stage is a function that XLA does not join with the next one: it would compute it again for every reader.
     """
-    tiles = [-(-n // OUTPUTS) for n in task.size]
+    counts = tiles(task)
     values, _, results = _matrices()
     weight = evaluated(weight).reshape(SIDE**2, task.channels, task.filters)
 
     def rows(x: jax.Array) -> jax.Array:
-        ends = zip(task.padding, tiles, task.spatial, strict=True)
+        ends = zip(task.padding, counts, task.spatial, strict=True)
         x = task.padded(x, tuple((low, count * OUTPUTS + _TAPS - 1 - low - n) for (low, _), count, n in ends))
-        return _combine(values, _apart(x, 1, tiles[0]))
+        return _combine(values, _apart(x, 1, counts[0]))
 
     def columns(y: jax.Array) -> jax.Array:
-        y = _combine(values, _apart(y, 3, tiles[1]))
-        return y.reshape(SIDE**2, task.batch * math.prod(tiles), task.channels)
+        y = _combine(values, _apart(y, 3, counts[1]))
+        return y.reshape(SIDE**2, task.batch * math.prod(counts), task.channels)
 
     def products(y: jax.Array, weight: jax.Array) -> jax.Array:
         return lax.dot_general(y, weight, (((2,), (1,)), ((0,), (0,))))
 
     def back(y: jax.Array) -> jax.Array:
-        y = y.reshape(SIDE, SIDE, task.batch, *tiles, task.filters)
+        y = y.reshape(SIDE, SIDE, task.batch, *counts, task.filters)
         y = _combine(results, list(y))
         y = _combine(results, [y[:, i] for i in range(SIDE)])
         y = y.transpose(2, 3, 0, 4, 1, 5)
-        whole = tuple(count * OUTPUTS for count in tiles)
+        whole = tuple(count * OUTPUTS for count in counts)
         y = y.reshape(task.shape(task.filters, whole))
         return task.padded(y, tuple((0, n - w) for n, w in zip(task.size, whole, strict=True)))
 
     y: jax.Array = _stage(back)(_stage(products)(_stage(columns)(_stage(rows)(x)), weight))
     return y
+
+
+def tiles(task: Convolution) -> tuple[int, ...]:
+    """Return how many tiles a picture has along each axis."""
+    return tuple(-(-n // OUTPUTS) for n in task.size)
 
 
 def evaluated(weight: jax.Array) -> jax.Array:

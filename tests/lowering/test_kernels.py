@@ -1,9 +1,6 @@
-"""C++ kernels: against sums written from the formula, with what follows them, and how they come to be."""
+"""C++ kernels of convolutions: against sums written from the formula, with what follows them."""
 
-import logging
 import math
-import os
-import stat
 from functools import partial
 
 import jax
@@ -14,13 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdnn.layers.activation import Clip, HardSwish, Mish, Relu, Sigmoid, Swish
-from jaxdnn.layers.pooling import Window
 from jaxdnn.lowering import native
-from jaxdnn.lowering.native import library
 from jaxdnn.lowering.recipes import Choices, Finish, jit_for, name_of
 from jaxdnn.lowering.recipes import kernel as kernels
 from jaxdnn.lowering.recipes.kernel import kernel, winograd_kernel
-from jaxdnn.lowering.recipes.pooling import slid
 from jaxdnn.lowering.recipes.table import choose
 from jaxdnn.lowering.recipes.task import Convolution
 from support.convolutions import reference
@@ -322,119 +316,3 @@ def test_curves_over_all_sizes(finish, channels):
         got = kernel(task, jnp.asarray(y), jnp.asarray(weight, jnp.float32), None, None, finish)
         want = BENT[finish.curve](y.astype(np.float64), finish.beta)
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-12)
-
-
-class TestLibrary:
-    @pytest.fixture(autouse=True)
-    def fresh(self, monkeypatch, tmp_path, caplog):
-        caplog.set_level(logging.INFO, library.__name__)
-        library._library.cache_clear()
-        monkeypatch.setenv(library.SETTING, str(tmp_path / "kernels"))
-        monkeypatch.setattr(library, "_loaded", lambda path, version: (path.read_bytes(), version))
-        yield
-        library._library.cache_clear()
-
-    def compiler(self, tmp_path, monkeypatch, script):
-        path = tmp_path / "compiler"
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("CXX", str(path))
-
-    def test_is_compiled_once(self, tmp_path, monkeypatch):
-        """For all processes, until the sources, jaxlib or the machine change."""
-        write = 'while [ "$1" != -o ]; do shift; done; echo made > "$2"'
-        self.compiler(tmp_path, monkeypatch, f"echo x >> {tmp_path}/calls; {write}")
-        made = native.kernels()
-        assert made[0] == b"made\n"
-        library._library.cache_clear()
-        assert native.kernels() == made
-        assert (tmp_path / "calls").read_text() == "x\n"
-        assert [path.name for path in (tmp_path / "kernels").iterdir()] == [f"kernels-{made[1]}.so"]
-        library._library.cache_clear()
-        monkeypatch.setattr(library, "_CPUINFO", tmp_path / "none")
-        assert native.kernels()[1] != made[1]
-        assert (tmp_path / "calls").read_text() == "x\nx\n"
-
-    def test_a_compiler_that_fails(self, tmp_path, monkeypatch, caplog):
-        self.compiler(tmp_path, monkeypatch, "echo 'kernels.cc:1: error: no' >&2; exit 1")
-        assert native.kernels() is None
-        assert "compiler fails: kernels.cc:1: error: no" in caplog.text
-        assert list((tmp_path / "kernels").iterdir()) == []
-
-    def test_no_compiler(self, monkeypatch, caplog):
-        monkeypatch.delenv("CXX", raising=False)
-        monkeypatch.setenv("PATH", "")
-        assert native.kernels() is None
-        assert "there is no compiler: c++, g++, clang++" in caplog.text
-
-    def test_off(self, monkeypatch, caplog):
-        monkeypatch.setenv(library.SETTING, "off")
-        assert native.kernels() is None
-        assert "JAXDNN_KERNELS is off" in caplog.text
-
-    def test_a_folder_that_cannot_be_made(self, monkeypatch, tmp_path, caplog):
-        (tmp_path / "file").touch()
-        monkeypatch.setenv(library.SETTING, str(tmp_path / "file"))
-        assert native.kernels() is None
-        assert "no C++ kernels" in caplog.text
-
-    def test_several_devices(self, monkeypatch, caplog):
-        monkeypatch.setattr(jax, "devices", lambda platform: [None, None])
-        assert native.kernels() is None
-        assert "there are 2 CPU devices" in caplog.text
-
-    def test_the_folder(self, monkeypatch, tmp_path):
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        assert library._folder("") == tmp_path / "jaxdnn" / "kernels"
-        monkeypatch.delenv("XDG_CACHE_HOME")
-        monkeypatch.setenv("HOME", str(tmp_path))
-        assert library._folder("") == tmp_path / ".cache" / "jaxdnn" / "kernels"
-        assert library._folder("~/k") == tmp_path / "k"
-
-
-def test_all_sources_count():
-    folder = os.path.dirname(library.__file__)
-    assert {name for name in os.listdir(folder) if name.endswith((".cc", ".h"))} == set(library._SOURCES)
-
-
-@st.composite
-def pools(draw):
-    """Windows inside, across and outside of the image; a stride that leaves elements out."""
-
-    def axis():
-        kernel, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 2))
-        size = draw(st.integers(1, 12))
-        before = draw(st.integers(0, 4))
-        return Window(size, kernel, draw(st.integers(1, 3)), before, 0, draw(st.integers(1, 6)), dilation)
-
-    sizes = draw(st.integers(1, 3)), draw(st.sampled_from([1, 3, 4, 7, 8, 16, 19, 37]))
-    return sizes, (axis(), axis()), draw(st.booleans()), draw(st.integers(0, 2**16))
-
-
-@needs_kernels
-@given(pools())
-def test_pools(case):
-    (batch, channels), windows, largest, seed = case
-    sizes = [window.size for window in windows]
-    x = np.random.default_rng(seed).standard_normal((batch, *sizes, channels)).astype(np.float32)
-    lowest = np.finfo(np.float32).min if largest else 0
-    want = np.full((batch, *(window.count for window in windows), channels), lowest, np.float64)
-    combine = np.maximum if largest else np.add
-    for place in np.ndindex(*want.shape[1:3]):
-        for tap in np.ndindex(*(window.kernel for window in windows)):
-            at = [
-                p * window.stride - window.before + t * window.dilation
-                for p, t, window in zip(place, tap, windows, strict=True)
-            ]
-            if all(0 <= a < n for a, n in zip(at, sizes, strict=True)):
-                want[:, *place] = combine(want[:, *place], x[:, *at])
-    got = jax.jit(lambda x: slid(None, windows, largest, x))(x)
-    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-5)
-
-
-@needs_kernels
-def test_the_largest_of_what_is_not_finite():
-    x = np.array([[-np.inf, -np.inf, 1, np.nan, 2, np.inf]], np.float32)
-    x = np.broadcast_to(x[..., None], (1, 1, 6, 9))
-    got = jax.jit(lambda x: slid(None, (Window(1, 1), Window(6, 2, count=5)), True, x))(x)
-    np.testing.assert_array_equal(got[0, 0, :, 0], [-np.inf, 1, np.nan, np.nan, np.inf])
