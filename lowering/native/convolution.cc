@@ -8,14 +8,11 @@
 #include <cstring>
 #include <vector>
 
+#include "binding.h"
 #include "epilogue.h"
 #include "parallel.h"
 #include "products.h"
-#include "xla/ffi/api/ffi.h"
 
-namespace ffi = xla::ffi;
-
-namespace convolution {
 namespace {
 
 constexpr int64_t kPanelBytes = 512 << 10;  // of weights that stay in the second cache while pixels pass by
@@ -200,4 +197,8 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
 }
 
 }  // namespace
-}  // namespace convolution
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxdnn_convolution, Run, binding::Direct());
+
+// How many filters a panel of the weight has on this machine.
+extern "C" int jaxdnn_filters() { return kFilters; }

@@ -2,14 +2,11 @@
 //
 // The weight comes as (*kernel, channels). Windows are cut where they leave the image.
 
+#include "binding.h"
 #include "epilogue.h"
 #include "parallel.h"
 #include "reach.h"
-#include "xla/ffi/api/ffi.h"
 
-namespace ffi = xla::ffi;
-
-namespace depthwise {
 namespace {
 
 constexpr int64_t kWorthSharing = 1 << 16;  // products
@@ -113,4 +110,5 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
 }
 
 }  // namespace
-}  // namespace depthwise
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxdnn_depthwise, Run, binding::Direct());

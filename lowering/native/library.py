@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,15 +32,13 @@ SETTING = "JAXDNN_KERNELS"
 """The environment variable that names the folder of the compiled library; ``off`` does without kernels."""
 
 _FOLDER = Path(__file__).parent
-_SOURCES = (
-    *("kernels.cc", "convolution.cc", "depthwise.cc", "pooling.cc", "winograd.cc"),
-    *("epilogue.h", "parallel.h", "products.h", "reach.h", "vectors.h"),
-)
+_KERNELS = ("convolution", "depthwise", "pooling", "winograd")
+_HEADERS = ("binding.h", "epilogue.h", "parallel.h", "products.h", "reach.h", "vectors.h")
+_SOURCES = (*(f"{kernel}.cc" for kernel in _KERNELS), *_HEADERS)
 _COMPILERS = ("c++", "g++", "clang++")
-_OPTIONS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
+_OPTIONS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fPIC", "-pthread")
 _SECONDS = 300
 _CPUINFO = Path("/proc/cpuinfo")
-_TARGETS = ("convolution", "depthwise", "pooling", "winograd")
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -124,22 +123,31 @@ def instructions() -> str:
 
 def _compile(path: Path) -> None:
     """Write the library, whole or not at all."""
-    command = _compiler()
+    compiler = _compiler()
     path.parent.mkdir(parents=True, exist_ok=True)
     native = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    options = [*_OPTIONS, native, "-isystem", jax.ffi.include_dir()]
+    _log.info("compiling the C++ kernels for this machine, once: %s", shlex.join([*compiler, *options]))
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(len(_KERNELS)) as pool:
         made = Path(folder, path.name)
-        source = str(_FOLDER / _SOURCES[0])
-        command += [*_OPTIONS, native, "-isystem", jax.ffi.include_dir(), source, "-o", str(made)]
-        _log.info("compiling the C++ kernels for this machine, once: %s", shlex.join(command))
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise _Unavailable(f"{command[0]} takes more than {_SECONDS} seconds") from error
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-            raise _Unavailable(f"{command[0]} fails: {lines[0] if lines else done.returncode}")
+        objects = [str(Path(folder, f"{kernel}.o")) for kernel in _KERNELS]
+        commands = [
+            [*compiler, *options, "-c", str(_FOLDER / f"{kernel}.cc"), "-o", object]
+            for kernel, object in zip(_KERNELS, objects, strict=True)
+        ]
+        list(pool.map(_run, commands))
+        _run([*compiler, "-shared", "-pthread", *objects, "-o", str(made)])
         made.replace(path)
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise _Unavailable(f"{command[0]} takes more than {_SECONDS} seconds") from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        raise _Unavailable(f"{command[0]} fails: {lines[0] if lines else done.returncode}")
 
 
 def _compiler() -> list[str]:
@@ -156,7 +164,7 @@ def _loaded(path: Path, version: str) -> Library:
     found = ctypes.CDLL(str(path))
     filters = found.jaxdnn_filters()
     made = Library(f"{version}_{filters}", filters)
-    for name in _TARGETS:
+    for name in _KERNELS:
         handler: Callable[..., object] = getattr(found, f"jaxdnn_{name}")
         capsule = jax.ffi.pycapsule(handler)  # type: ignore[no-untyped-call]
         jax.ffi.register_ffi_target(made.target(name), capsule, platform="cpu")

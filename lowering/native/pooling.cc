@@ -4,14 +4,11 @@
 
 #include <limits>
 
+#include "binding.h"
 #include "parallel.h"
 #include "reach.h"
 #include "vectors.h"
-#include "xla/ffi/api/ffi.h"
 
-namespace ffi = xla::ffi;
-
-namespace pooling {
 namespace {
 
 constexpr int64_t kWorthSharing = 1 << 16;  // elements that windows cover
@@ -80,5 +77,12 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::ResultBuffer<
   return ffi::Error::Success();
 }
 
+// x, and whether the largest element is wanted, or the sum.
+auto Binding() {
+  return binding::Sliding(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<binding::Array>().Ret<binding::Array>())
+      .Attr<bool>("largest");
+}
+
 }  // namespace
-}  // namespace pooling
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxdnn_pooling, Run, Binding());

@@ -10,14 +10,11 @@
 #include <array>
 #include <vector>
 
+#include "binding.h"
 #include "epilogue.h"
 #include "parallel.h"
 #include "products.h"
-#include "xla/ffi/api/ffi.h"
 
-namespace ffi = xla::ffi;
-
-namespace winograd {
 namespace {
 
 constexpr int64_t kOutputs = 4, kSide = 6, kPlaces = kSide * kSide;
@@ -205,5 +202,15 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
   return ffi::Error::Success();
 }
 
+// Memory to work in, and how many tiles it has.
+auto Binding() {
+  return binding::Finished(binding::Convolution()
+                               .Ret<binding::Array>()
+                               .Attr<binding::Sizes>("before")
+                               .Attr<int64_t>("groups")
+                               .Attr<int64_t>("tiles"));
+}
+
 }  // namespace
-}  // namespace winograd
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxdnn_winograd, Run, Binding());

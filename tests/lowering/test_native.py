@@ -31,23 +31,23 @@ def compiler(tmp_path, monkeypatch, script):
 def test_is_compiled_once(tmp_path, monkeypatch):
     """For all processes, until the sources, jaxlib or the machine change."""
     write = 'while [ "$1" != -o ]; do shift; done; echo made > "$2"'
-    compiler(tmp_path, monkeypatch, f"echo x >> {tmp_path}/calls; {write}")
+    compiler(tmp_path, monkeypatch, f'[ "$1" != -shared ] || echo linked >> {tmp_path}/calls; {write}')
     made = native.kernels()
     assert made[0] == b"made\n"
     library._library.cache_clear()
     assert native.kernels() == made
-    assert (tmp_path / "calls").read_text() == "x\n"
+    assert (tmp_path / "calls").read_text() == "linked\n"
     assert [path.name for path in (tmp_path / "kernels").iterdir()] == [f"kernels-{made[1]}.so"]
     library._library.cache_clear()
     monkeypatch.setattr(library, "_CPUINFO", tmp_path / "none")
     assert native.kernels()[1] != made[1]
-    assert (tmp_path / "calls").read_text() == "x\nx\n"
+    assert (tmp_path / "calls").read_text() == "linked\nlinked\n"
 
 
 def test_a_compiler_that_fails(tmp_path, monkeypatch, caplog):
-    compiler(tmp_path, monkeypatch, "echo 'kernels.cc:1: error: no' >&2; exit 1")
+    compiler(tmp_path, monkeypatch, "echo 'pooling.cc:1: error: no' >&2; exit 1")
     assert native.kernels() is None
-    assert "compiler fails: kernels.cc:1: error: no" in caplog.text
+    assert "compiler fails: pooling.cc:1: error: no" in caplog.text
     assert list((tmp_path / "kernels").iterdir()) == []
 
 
