@@ -32,6 +32,18 @@ def jit_here(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def bound(function: Callable[..., Any], params: Any, *data: Any) -> Callable[..., Any]:
+    """Return ``f(*data)``, which is ``function(params, *data)``, compiled, for data of these shapes.
+
+    On a CPU it holds none of the params but those that each call reads as they are.
+    """
+    platform = only_platform()
+    if platform == CPU:
+        return _Compiled(function, params, data).bound(params)
+    compiled = jax.jit(function) if platform is None else jit_for(platform, function)
+    return lambda *data: compiled(params, *data)
+
+
 class _Prepared:
     """A function of params and data, compiled for a CPU in two parts, see :class:`Split`."""
 
@@ -89,11 +101,21 @@ class _Compiled:
         """Compute results, and before that prepare new weights; ``shared_for(weights)`` is what others prepared."""
         latest, prepared, kept = self._latest
         if not _are(weights, latest):
-            with jax.ensure_compile_time_eval():
-                prepared = self._prepare(weights, shared_for(weights))
-            kept = [weights[index] for index in self._kept]
+            prepared, kept = self._ready(weights, shared_for(weights))
             self._latest = weights, prepared, kept
         return jax.tree.unflatten(self._results, self._finish(prepared, kept, data))
+
+    def bound(self, params: Any) -> Callable[..., Any]:
+        """Return it as a function of the data, with these params."""
+        prepared, kept = self._ready(jax.tree.leaves(params), {})
+        results, finish = self._results, self._finish
+        return lambda *data: jax.tree.unflatten(results, finish(prepared, kept, jax.tree.leaves(data)))
+
+    def _ready(self, weights: list[Any], shared: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
+        """Return what is prepared of weights, and those of them that are kept."""
+        with jax.ensure_compile_time_eval():
+            prepared = self._prepare(weights, shared)
+        return prepared, [weights[index] for index in self._kept]
 
 
 def _are(arrays: list[Any], others: list[Any]) -> bool:

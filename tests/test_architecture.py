@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "comparison": ("chart", "errors", "lowering", "net", "tables"),
     "net": (
         *("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
-        *("new_layer", "surgery", "artifact", "onnx", "warmup", "chunks", "tuning", "programs"),
+        *("new_layer", "surgery", "artifact", "onnx", "warmup", "chunks", "compiled", "tuning", "programs"),
     ),
     "artifact": (
         *(
@@ -51,6 +51,7 @@ MAY_IMPORT = {
     ),
     "cache": ("errors",),
     "chunks": ("ir", "lowering"),
+    "compiled": ("chunks", "errors", "feeds", "lowering", "net", "programs"),
     "programs": ("errors", "ir", "lowering", "policy"),
     "tuning": ("artifact", "cache", "chunks", "errors", "lowering", "net", "policy"),
     "memory": (),
@@ -96,6 +97,7 @@ LIBRARIES = {
     "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
     "cache": ("jax",),
     "chunks": ("jax",),
+    "compiled": ("jax",),
     "programs": ("jax",),
     "tuning": ("numpy", "jax"),
     "memory": (),

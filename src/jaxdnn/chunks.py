@@ -7,7 +7,7 @@ smaller batch computes in between also stays in the cores' caches.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -24,12 +24,17 @@ def compute_batch(
     program: Program, params: Params, feeds: Mapping[str, Any], names: tuple[str, ...]
 ) -> dict[str, Any]:
     """Compute outputs like :func:`~jaxdnn.lowering.parts.compute`, in as many chunks as the program was tuned to."""
-    chunks = _chunks(program, feeds)
-    if chunks == 1:
-        return compute(program, params, feeds, names)
-    parts = [chunk(feeds, index, chunks) for index in range(chunks)]
-    results = list(_pool().map(lambda part: compute(program, params, part, names), parts))
-    return {name: jnp.concatenate([result[name] for result in results]) for name in names}
+    return in_chunks(lambda part: compute(program, params, part, names), feeds, chunks_of(program, feeds))
+
+
+def in_chunks(
+    function: Callable[[Mapping[str, Any]], dict[str, Any]], feeds: Mapping[str, Any], count: int
+) -> dict[str, Any]:
+    """Compute a function of inputs in so many equal chunks of their rows, side by side."""
+    if count == 1:
+        return function(feeds)
+    results = list(_pool().map(function, (chunk(feeds, index, count) for index in range(count))))
+    return {name: jnp.concatenate([result[name] for result in results]) for name in results[0]}
 
 
 def chunk(feeds: Mapping[str, Any], index: int, count: int) -> dict[str, Any]:
@@ -47,7 +52,8 @@ def batch_of(feeds: Mapping[str, Any]) -> int:
     return sizes.pop() if len(sizes) == 1 else 0
 
 
-def _chunks(program: Program, feeds: Mapping[str, Any]) -> int:
+def chunks_of(program: Program, feeds: Mapping[str, Any]) -> int:
+    """Return in how many chunks a program was tuned to compute a batch of this size."""
     found = program.policy.tuning.chunks
     if not found:
         return 1

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from jaxdnn.artifact.manifest import Manifest
+    from jaxdnn.compiled import Compiled
     from jaxdnn.finite import NonFinite
     from jaxdnn.new_layer import NewLayer, NewOptions
     from jaxdnn.summary import Summary
@@ -245,6 +246,17 @@ class Net:
         from jaxdnn.warmup import warmup
 
         return warmup(self, self.graph.required_inputs, shapes, batch, outputs)
+
+    def compile(
+        self, shapes: Shapes | None = None, *, batch: int | None = None, outputs: Iterable[str] | None = None
+    ) -> Compiled:
+        """Return a :class:`~jaxdnn.compiled.Compiled` for one size, which needs no net; arguments: :meth:`warmup`'s."""
+        from jaxdnn.compiled import Compiled
+        from jaxdnn.warmup import zeros
+
+        require_complete(list(self.missing))
+        feeds = self._feeds(zeros(self.inputs, self.graph.required_inputs, shapes, batch), {})
+        return Compiled(self, feeds, self._names(feeds, outputs))
 
     def check_finite(self, x: Any = None, /, **inputs: Any) -> NonFinite | None:
         """Return the first layer that yields NaN or infinity, None if every value is finite.

@@ -57,13 +57,24 @@ def warmup(
     batches = (batch,) if batch is None or isinstance(batch, int) else batch
     for stated in several:
         for size in batches:
-            feeds = {name: _zeros(callee.inputs, name, stated or {}, size) for name in names}
-            unknown = set(stated or {}) - set(callee.inputs)
-            if unknown:
-                known = ", ".join(map(repr, callee.inputs))
-                raise InputError(f"shapes names {sorted(unknown)[0]!r}; the inputs are {known}")
+            feeds = zeros(callee.inputs, names, stated, size)
             jax.block_until_ready(callee(feeds, outputs=wanted))  # type: ignore[no-untyped-call]
     return time.perf_counter() - start
+
+
+def zeros(
+    inputs: Mapping[str, Spec], names: Iterable[str], shapes: Shapes | None, batch: int | None
+) -> dict[str, np.ndarray]:
+    """Return zeros for inputs, of the sizes that are stated by name, or else in the file.
+
+    Raises:
+        InputError: a name is unknown, or sizes are missing or no whole numbers from 1.
+    """
+    unknown = set(shapes or {}) - set(inputs)
+    if unknown:
+        known = ", ".join(map(repr, inputs))
+        raise InputError(f"shapes names {sorted(unknown)[0]!r}; the inputs are {known}")
+    return {name: _zeros(inputs, name, shapes or {}, batch) for name in names}
 
 
 def _zeros(inputs: Mapping[str, Spec], name: str, stated: Shapes, batch: int | None) -> np.ndarray:

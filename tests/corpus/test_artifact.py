@@ -30,7 +30,7 @@ order of axes and without C++ kernels, and sums in another order than a CPU's re
 may differ by inside jax's transformations, and what the zoo's may from Caffe."""
 
 LAST_BIT = 1e-6
-"""The same for machine code: XLA computes the weights of Winograd's algorithm in it, and numpy for the net's call, which
+"""The same for machine code: XLA computes the weights of Winograd's algorithm in it, and numpy for a net's call, which
 may round the last bit otherwise.
 """
 
