@@ -43,20 +43,7 @@ def kernel(
         added = None if added is None else jnp.expand_dims(added, 1)
         return kernel(_plane(task), x, weight, bias, added, finish)[:, 0]
     depthwise = task.groups == task.channels == task.filters > 1
-    y: jax.Array = _computed(_depthwise if depthwise else _direct, task, finish, x, weight, bias, added)
-    return y
-
-
-def winograd_kernel(
-    task: Convolution,
-    x: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array | None,
-    added: jax.Array | None,
-    finish: Finish,
-) -> jax.Array:
-    """Compute what :func:`~jaxdnn.lowering.recipes.winograd.winograd` does, and what follows it."""
-    y: jax.Array = _computed(_winograd, task, finish, x, weight, bias, added)
+    y: jax.Array = _computed(_depthwise if depthwise else _direct, task, x, weight, bias, added, finish)
     return y
 
 
@@ -82,15 +69,15 @@ _Preparing = Callable[[Convolution, int, jax.Array, jax.Array], _Call]
 """``f(task, wide, weight, bias)``, where ``wide`` is how many filters a kernel computes side by side."""
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 6))
 def _computed(
     prepare: _Preparing,
     task: Convolution,
-    finish: Finish,
     x: jax.Array,
     weight: jax.Array,
     bias: jax.Array | None,
     added: jax.Array | None,
+    finish: Finish,
 ) -> jax.Array:
     found = native.kernels()
     assert found is not None
@@ -143,6 +130,10 @@ def _winograd(task: Convolution, wide: int, weight: jax.Array, bias: jax.Array) 
     most = min(task.batch * math.prod(tiles(task)), max(_LEAST_TILES, _MEMORY // (4 * SIDE**2 * row)))
     attributes = {"before": _before(task), "groups": groups, "tiles": most}
     return _Call("winograd", panels, biases, attributes, memory=(SIDE**2 * most, row))
+
+
+winograd_kernel = partial(_computed, _winograd)
+"""Compute what :func:`~jaxdnn.lowering.recipes.winograd.winograd` does, and what follows it, as :func:`kernel`."""
 
 
 def _plane(task: Convolution) -> Convolution:
