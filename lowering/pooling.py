@@ -114,10 +114,11 @@ def _over_plane(
 ) -> jax.Array:
     """Combine the cells under a window of all spatial axes; a window that is the plane is one reduction."""
     windows, axes = layer.windows(x.shape), layer.spatial_axes(x.ndim)
-    if all(window == Window(window.size, window.size) for window in windows):
-        return whole(x, axis=tuple(axes), keepdims=True)
+    is_plane = all(window == Window(window.size, window.size) for window in windows)
 
     def plain(x: jax.Array) -> jax.Array:
+        if is_plane:
+            return whole(x, axis=tuple(axes), keepdims=True)
         # The last axis comes first, so that cells are combined in row order.
         for axis, window in reversed(list(zip(axes, windows, strict=True))):
             (x,) = slide((x,), (fill,), axis, window, combine)

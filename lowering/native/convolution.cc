@@ -24,21 +24,11 @@ struct Convolution {
   Epilogue epilogue;
   int64_t batch, height, width, channels, out_height, out_width, filters;
   int64_t kernel_h, kernel_w, stride_h, stride_w, before_h, before_w, dilation_h, dilation_w, groups;
-
-  int64_t group_channels() const { return channels / groups; }
-  int64_t group_filters() const { return filters / groups; }
-  int64_t panels() const { return (group_filters() + kFilters - 1) / kFilters; }
-  int64_t panel_size() const { return kernel_h * kernel_w * group_channels() * kFilters; }
+  // Nothing is divided for each tile: that takes as long as some hundred products.
+  int64_t group_channels = channels / groups, group_filters = filters / groups;
+  int64_t panels = (group_filters + kFilters - 1) / kFilters;
+  int64_t panel_size = kernel_h * kernel_w * group_channels * kFilters;
 };
-
-// Stores the first filters of a pixel.
-__attribute__((noinline)) void Partly(const Vector* sums, const Epilogue& epilogue, int64_t place, int64_t filters,
-                                      float* out) {
-  for (int64_t f = 0; f < filters; ++f) {
-    const float sum = sums[f / kLanes][f % kLanes];
-    out[f] = epilogue(epilogue.residual ? sum + epilogue.residual[place + f] : sum);
-  }
-}
 
 // Computes M neighbouring pixels of V vectors of filters, of which `filters` exist. `y` is the place of the first.
 template <int M, int V>
@@ -51,7 +41,7 @@ void Tile(const Convolution& task, const Window& in, const float* weight, const 
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m) sums[m][v] = b;
   }
-  Multiply<M, V>(in, weight, task.panel_size(), sums);
+  Multiply<M, V>(in, weight, task.panel_size, sums);
   const Epilogue& epilogue = task.epilogue;
 #pragma GCC unroll 16
   for (int m = 0; m < M; ++m, y += task.filters) {
@@ -63,10 +53,12 @@ void Tile(const Convolution& task, const Window& in, const float* weight, const 
         Store(out + v * kLanes, epilogue(sums[m][v]));
       }
     } else {
-      Vector last[V];  // the sums themselves have no address, so that they stay in registers
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) last[v] = sums[m][v];
-      Partly(last, epilogue, y, filters, out);
+      for (int v = 0; v < V; ++v) {
+        const First first(filters - v * kLanes);
+        if (epilogue.residual) sums[m][v] += first.Load(epilogue.residual + y + v * kLanes);
+        first.Store(out + v * kLanes, epilogue(sums[m][v]));
+      }
     }
   }
 }
@@ -90,7 +82,7 @@ struct Span {
 
 // A window that starts at x, where rows of the kernel and columns of the image lie so far apart.
 Window Sliding(const Convolution& task, const float* x, int64_t row, int64_t column) {
-  const int64_t channels = task.group_channels(), pixel = task.stride_w * column;
+  const int64_t channels = task.group_channels, pixel = task.stride_w * column;
   const bool together = task.dilation_w == 1 && column == channels;  // the taps of a row are one run of memory
   if (together) return {x, row, 0, pixel, task.kernel_h, 1, task.kernel_w * channels};
   return {x, row, task.dilation_w * column, pixel, task.kernel_h, task.kernel_w, channels};
@@ -99,7 +91,7 @@ Window Sliding(const Convolution& task, const float* x, int64_t row, int64_t col
 // Copies what a span reads, with zeros for what lies outside of the image.
 Window Copied(const Convolution& task, const Span& span, int64_t top, int64_t left, int64_t width) {
   thread_local std::vector<float> memory;
-  const int64_t channels = task.group_channels();
+  const int64_t channels = task.group_channels;
   const size_t size = task.kernel_h * width * channels;
   if (memory.size() < size) memory.resize(size);
   const int64_t begin = std::clamp<int64_t>(-left, 0, width);
@@ -130,7 +122,7 @@ Window WindowOf(const Convolution& task, const Span& span) {
                       left + width <= task.width;
   if (!inside) return Copied(task, span, top, left, width);
   const float* x = task.x + ((span.image * task.height + top) * task.width + left) * task.channels +
-                   span.group * task.group_channels();
+                   span.group * task.group_channels;
   return Sliding(task, x, task.dilation_h * task.width * task.channels, task.channels);
 }
 
@@ -138,18 +130,16 @@ Window WindowOf(const Convolution& task, const Span& span) {
 void Compute(const Convolution& task, const Span& span, int64_t begin, int64_t end) {
   const Window in = WindowOf(task, span);
   const int64_t y = ((span.image * task.out_height + span.row) * task.out_width + span.first) * task.filters +
-                    span.group * task.group_filters();
+                    span.group * task.group_filters;
   for (int64_t panel = begin; panel < end;) {
-    const int64_t place = span.group * task.panels() + panel, left = task.group_filters() - panel * kFilters;
+    const int64_t place = span.group * task.panels + panel, left = task.group_filters - panel * kFilters;
     const bool wide = span.count <= kPixels / 2 && panel + 1 < end;
     const AnyTile* tiles = wide ? kWideTiles.data() : left <= kLanes ? kNarrowTiles.data() : kTiles.data();
     const int64_t first = y + panel * kFilters;
-    tiles[span.count - 1](task, in, task.weight + place * task.panel_size(), task.bias + place * kFilters, first, left);
+    tiles[span.count - 1](task, in, task.weight + place * task.panel_size, task.bias + place * kFilters, first, left);
     if (task.epilogue.curve != Curve::kNone) {
       const int64_t filters = std::min<int64_t>(left, (wide ? 2 : 1) * kFilters);
-      for (int64_t i = 0; i < span.count; ++i) {
-        Bend(task.y + first + i * task.filters, filters, task.epilogue.curve, task.epilogue.beta);
-      }
+      Bend(task.y + first, span.count, task.filters, filters, task.epilogue.curve, task.epilogue.beta);
     }
     panel += wide ? 2 : 1;
   }
@@ -172,24 +162,32 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
     task.width = task.out_width = task.batch * task.height * task.width;  // all pixels in one row
     task.batch = task.height = task.out_height = 1;
   }
-  const int64_t threads = Threads(pool, y->element_count() * task.panel_size() / kFilters >= kWorthSharing);
+  const int64_t threads = Threads(pool, y->element_count() * task.panel_size / kFilters >= kWorthSharing);
   // Pixels that lie a multiple of a page apart would compete for the same places in the first cache.
   const bool competing = task.stride_w * task.channels * sizeof(float) % 4096 == 0;
   const int64_t widest = competing ? kPixels / 2 : kPixels, spans = (task.out_width + widest - 1) / widest;
+  const Pieces columns(task.out_width, spans);
   // An item is some spans of pixels with as many panels as the second cache keeps.
   const int64_t all = task.batch * task.out_height * spans, wanted = kItemsPerThread * threads;
-  const int64_t shared = std::max<int64_t>(2, task.panels() * groups * all / wanted);
-  const int64_t kept = std::max<int64_t>(2, kPanelBytes / (task.panel_size() * sizeof(float)));
-  const int64_t panels = std::min({shared, kept, task.panels()});
-  const int64_t parts = (task.panels() + panels - 1) / panels * groups;
+  const int64_t shared = std::max<int64_t>(2, task.panels * groups * all / wanted);
+  const int64_t kept = std::max<int64_t>(2, kPanelBytes / (task.panel_size * sizeof(float)));
+  const int64_t panels = std::min({shared, kept, task.panels});
+  const int64_t parts = (task.panels + panels - 1) / panels * groups;
   const int64_t pieces = std::clamp<int64_t>((wanted + parts - 1) / parts, 1, all);
   const auto work = [&](int64_t item) {
     const int64_t piece = item % pieces, part = item / pieces, group = part % groups;
-    const int64_t begin = part / groups * panels, end = std::min(begin + panels, task.panels());
-    for (int64_t i = piece * all / pieces; i < (piece + 1) * all / pieces; ++i) {
-      const int64_t row = i / spans, span = i % spans;
-      const int64_t first = span * task.out_width / spans, behind = (span + 1) * task.out_width / spans;
-      Compute(task, {row / task.out_height, row % task.out_height, first, behind - first, group}, begin, end);
+    const int64_t begin = part / groups * panels, end = std::min(begin + panels, task.panels);
+    int64_t i = piece * all / pieces, row = i / spans, span = i % spans;
+    int64_t image = row / task.out_height;
+    row %= task.out_height;
+    for (const int64_t last = (piece + 1) * all / pieces; i < last; ++i) {
+      const int64_t first = columns.First(span);
+      Compute(task, {image, row, first, columns.First(span + 1) - first, group}, begin, end);
+      if (++span < spans) continue;
+      span = 0;
+      if (++row < task.out_height) continue;
+      row = 0;
+      ++image;
     }
   };
   Parallel(pool, threads, pieces * parts, work);

@@ -53,25 +53,12 @@ struct Depthwise {
     }
   }
 
-  // All channels of P pixels by vectors; the last one begins before the others' end where they do not fit.
-  template <typename V, int P>
-  void Channels(const float* in, int64_t place, const Reach& rows, const Reach& columns) const {
-    int64_t c = 0;
-    for (; c + 2 * kWidth<V> <= channels; c += 2 * kWidth<V>) Block<V, P, 2>(in, place, rows, columns, c);
-    for (; c + kWidth<V> <= channels; c += kWidth<V>) Block<V, P, 1>(in, place, rows, columns, c);
-    if (c < channels) Block<V, P, 1>(in, place, rows, columns, channels - kWidth<V>);
-  }
-
   template <int P>
   void Pixels(const float* in, int64_t place, const Reach& rows, const Reach& columns) const {
-    if (channels >= kWidth<Vector>) {
-      Channels<Vector, P>(in, place, rows, columns);
-    } else if (channels >= kWidth<Quad>) {
-      Channels<Quad, P>(in, place, rows, columns);
-    } else {
-      Channels<float, P>(in, place, rows, columns);
-    }
-    if (epilogue.curve != Curve::kNone) Bend(y + place, P * channels, epilogue.curve, epilogue.beta);
+    EachVector<2>(channels, [&](auto zero, auto count, int64_t c) {
+      Block<decltype(zero), P, decltype(count)::value>(in, place, rows, columns, c);
+    });
+    if (epilogue.curve != Curve::kNone) Bend(y + place, 1, 0, P * channels, epilogue.curve, epilogue.beta);
   }
 
   void Row(int64_t row) const {

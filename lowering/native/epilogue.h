@@ -20,50 +20,40 @@ struct Epilogue {
   template <typename V>
   inline V operator()(V y) const {
     if (slope != 1) y = y > 0 ? y : y * Splat<V>(slope);
-    const V floor = Splat<V>(low), ceiling = Splat<V>(high);
-    y = floor > y ? floor : y;
-    return ceiling < y ? ceiling : y;
+    return Min(Splat<V>(high), Max(Splat<V>(low), y));
   }
 };
 
-// e^x, to 2e-7 of it: 2^n * e^r, where n is whole and |r| <= log(2) / 2, and Taylor's series of e^r.
+// e^x, to 2e-7 of it: 2^n * e^r, where n is whole and |r| <= log(2) / 2, and the polynomial whose largest error there,
+// 2e-8 of e^r, is the least.
 inline Vector Exp(Vector x) {
-  const Vector least = Splat(-87), most = Splat(88);
-  x = least > x ? least : x;
-  x = most < x ? most : x;
+  x = Min(Splat(88), Max(Splat(-87), x));
   const Vector large = Splat(12582912);  // 1.5 * 2^23: what is added to it is rounded to a whole number
   const Vector n = (x * Splat(1.44269504f) + large) - large;
   const Vector r = (x - n * Splat(0.693359375f)) - n * Splat(-2.12194440e-4f);  // log(2) in two parts
-  Vector y = Splat(1.f / 5040);
-  for (float factor : {1.f / 720, 1.f / 120, 1.f / 24, 1.f / 6, 1.f / 2, 1.f, 1.f}) y = y * r + Splat(factor);
-  typedef int32_t Whole __attribute__((vector_size(kLanes * sizeof(int32_t))));
-  const Whole bits = (__builtin_convertvector(n, Whole) + 127) << 23;
-  Vector power;
-  std::memcpy(&power, &bits, sizeof(power));
-  return y * power;
+  Vector y = Splat(1.38368458e-3f);
+  for (float factor : {8.37481581e-3f, 4.16682251e-2f, 0.166664198f, 0.499999911f, 1.f, 1.f}) y = y * r + Splat(factor);
+  return TimesPowerOfTwo(y, n);
 }
 
 inline Vector Bent(Vector x, Curve curve, float beta) {
   const Vector one = Splat(1);
-  if (curve == Curve::kSwish) return x / (one + Exp(-x * Splat(beta)));
+  if (curve == Curve::kSwish) return x * Reciprocal(one + Exp(-x * Splat(beta)));
   if (curve == Curve::kMish) {
-    const Vector limit = Splat(20);  // from here on the quotient is 1
-    const Vector e = Exp(limit < x ? limit : x), n = e * (e + Splat(2));
-    return x * (n / (n + Splat(2)));
+    const Vector e = Exp(Min(Splat(20), x)), n = e * (e + Splat(2));  // from 20 on the quotient is 1
+    return x * (n * Reciprocal(n + Splat(2)));
   }
-  const Vector zero = Splat(0), gate = x * Splat(1.f / 6) + Splat(0.5f);
-  const Vector above = zero > gate ? zero : gate;
-  return x * (one < above ? one : above);
+  return x * Min(one, Max(Splat(0), x * Splat(1.f / 6) + Splat(0.5f)));
 }
 
-// Bends `count` numbers.
-__attribute__((noinline)) inline void Bend(float* y, int64_t count, Curve curve, float beta) {
-  for (int64_t i = 0; i + kLanes <= count; i += kLanes) Store(y + i, Bent(Load(y + i), curve, beta));
-  const int64_t rest = count % kLanes;
-  if (rest) {
-    float last[kLanes] = {};
-    std::copy_n(y + count - rest, rest, last);
-    Store(last, Bent(Load(last), curve, beta));
-    std::copy_n(last, rest, y + count - rest);
+// Bends rows of `count` numbers, each so far behind the one before it.
+__attribute__((noinline)) inline void Bend(float* y, int64_t rows, int64_t apart, int64_t count, Curve curve,
+                                           float beta) {
+  for (int64_t r = 0; r < rows; ++r, y += apart) {
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) Store(y + i, Bent(Load(y + i), curve, beta));
+    if (i == count) continue;
+    const First rest(count - i);
+    rest.Store(y + i, Bent(rest.Load(y + i), curve, beta));
   }
 }

@@ -87,6 +87,16 @@ void Parallel(xla::ffi::ThreadPool& pool, int64_t threads, int64_t items, const 
   }
 }
 
+// So many things in pieces; where they do not divide, the first pieces have one more.
+struct Pieces {
+  int64_t least, longer;
+
+  Pieces(int64_t count, int64_t pieces) : least(count / pieces), longer(count % pieces) {}
+
+  // Where a piece begins, which is where the one before it ends.
+  int64_t First(int64_t piece) const { return piece * least + std::min(piece, longer); }
+};
+
 // How many threads share a kernel's work.
 inline int64_t Threads(xla::ffi::ThreadPool& pool, bool worth_sharing) {
   return worth_sharing ? std::max<int64_t>(1, pool.num_threads()) : 1;

@@ -57,27 +57,35 @@ struct Winograd {
   int64_t tile_rows, tile_columns;
   int64_t most;                    // tiles that are computed together
   int64_t value_row, product_row;  // from one tile's values or products to the next one's, in floats
+  // Nothing is divided for each tile: that takes as long as some hundred products.
+  int64_t group_channels = channels / groups, group_filters = filters / groups;
+  int64_t group_panels = (group_filters + kFilters - 1) / kFilters, panels = groups * group_panels;
 
-  int64_t group_channels() const { return channels / groups; }
-  int64_t group_filters() const { return filters / groups; }
-  int64_t group_panels() const { return (group_filters() + kFilters - 1) / kFilters; }
-  int64_t panels() const { return groups * group_panels(); }
+  // Where a tile's outputs begin.
+  struct Corner {
+    int64_t image, top, left;
+  };
+
+  Corner CornerOf(int64_t tile) const {
+    const int64_t row = tile / tile_columns, image = row / tile_rows;
+    return {image, (row - image * tile_rows) * kOutputs, (tile - row * tile_columns) * kOutputs};
+  }
 
   // Tile `i` of those in memory is tile `tile` of all.
   void EvaluateTile(int64_t i, int64_t tile) const {
     thread_local std::vector<float> zeros;
     if (static_cast<int64_t>(zeros.size()) < channels) zeros.resize(channels);
-    const int64_t image = tile / (tile_rows * tile_columns), row = tile / tile_columns % tile_rows;
-    const int64_t top = row * kOutputs - before_h, left = tile % tile_columns * kOutputs - before_w;
+    const Corner corner = CornerOf(tile);
+    const int64_t top = corner.top - before_h, left = corner.left - before_w;
     const float* pixels[kSide][kSide];
     for (int64_t r = 0; r < kSide; ++r) {
       for (int64_t c = 0; c < kSide; ++c) {
         const bool inside = top + r >= 0 && top + r < height && left + c >= 0 && left + c < width;
-        pixels[r][c] = inside ? x + ((image * height + top + r) * width + left + c) * channels : zeros.data();
+        pixels[r][c] = inside ? x + ((corner.image * height + top + r) * width + left + c) * channels : zeros.data();
       }
     }
     float* out = values + i * value_row;
-    EachVector(channels, [&](auto zero, int64_t c) {
+    EachVector<1>(channels, [&](auto zero, auto, int64_t c) {
       using V = decltype(zero);
       V half[kSide][kSide], in[kSide], evaluated[kSide];
 #pragma GCC unroll 8
@@ -118,11 +126,12 @@ struct Winograd {
   // Multiplies the values of the first tiles at one place by a panel.
   void MultiplyPanel(int64_t place, int64_t panel, int64_t tiles) const {
     static constexpr auto kProducts = Products(std::make_integer_sequence<int, kPixels>{});
-    const int64_t length = group_channels(), channel = panel / group_panels() * length;
-    const float* factors = weight + (place * panels() + panel) * length * kFilters;
+    const int64_t length = group_channels, channel = panel / group_panels * length;
+    const float* factors = weight + (place * panels + panel) * length * kFilters;
     const int64_t spans = (tiles + kPixels - 1) / kPixels;
+    const Pieces pieces(tiles, spans);
     for (int64_t span = 0; span < spans; ++span) {
-      const int64_t first = span * tiles / spans, count = (span + 1) * tiles / spans - first;
+      const int64_t first = pieces.First(span), count = pieces.First(span + 1) - first;
       const Window in{values + (place * most + first) * value_row + channel, 0, 0, value_row, 1, 1, length};
       float* out = products + (place * most + first) * product_row + panel * kFilters;
       kProducts[count - 1](in, factors, out, product_row);
@@ -130,24 +139,21 @@ struct Winograd {
   }
 
   void InterpolateTile(int64_t i, int64_t tile) const {
-    const int64_t image = tile / (tile_rows * tile_columns);
-    const int64_t top = tile / tile_columns % tile_rows * kOutputs, left = tile % tile_columns * kOutputs;
+    const auto [image, top, left] = CornerOf(tile);
     const int64_t rows = std::min(kOutputs, out_height - top), columns = std::min(kOutputs, out_width - left);
     const int64_t first = ((image * out_height + top) * out_width + left) * filters;
     for (int64_t group = 0; group < groups; ++group) {
-      InterpolateGroup(i, first + group * group_filters(), rows, columns, group * group_panels() * kFilters);
+      InterpolateGroup(i, first + group * group_filters, rows, columns, group * group_panels * kFilters);
     }
     if (epilogue.curve == Curve::kNone) return;
-    for (int64_t r = 0; r < rows; ++r) {
-      Bend(y + first + r * out_width * filters, columns * filters, epilogue.curve, epilogue.beta);
-    }
+    Bend(y + first, rows, out_width * filters, columns * filters, epilogue.curve, epilogue.beta);
   }
 
   // Computes the rows and columns of a tile that lie in the image, from `first` on, of the group whose panels begin at
   // `panel`.
   void InterpolateGroup(int64_t i, int64_t first, int64_t rows, int64_t columns, int64_t panel) const {
     const float* in = products + i * product_row + panel;
-    EachVector(group_filters(), [&](auto zero, int64_t f) {
+    EachVector<1>(group_filters, [&](auto zero, auto, int64_t f) {
       using V = decltype(zero);
       V half[kOutputs][kSide], read[kSide], out[kOutputs];
 #pragma GCC unroll 8
@@ -184,10 +190,10 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
                 {added, slope, low, high, Curve(curve), beta},
                 in[1], in[2], in[3], out[1], out[2], out[3], before[0], before[1], groups,
                 (out[1] + kOutputs - 1) / kOutputs, (out[2] + kOutputs - 1) / kOutputs, most};
-  task.product_row = task.panels() * kFilters;
+  task.product_row = task.panels * kFilters;
   task.value_row = memory->dimensions()[1] - task.product_row;
   task.products = task.values + kPlaces * most * task.value_row;
-  const int64_t panels = task.panels(), all = in[0] * task.tile_rows * task.tile_columns;
+  const int64_t panels = task.panels, all = in[0] * task.tile_rows * task.tile_columns;
   const int64_t strips = (all + most - 1) / most;
   for (int64_t strip = 0; strip < strips; ++strip) {
     const int64_t first = strip * all / strips, tiles = (strip + 1) * all / strips - first;

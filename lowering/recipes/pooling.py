@@ -16,13 +16,16 @@ from jaxdnn.lowering import native
 from jaxdnn.lowering.recipes.platforms import may_call_kernels
 
 _MOST_CELLS = 49
-"""Cells of a window up to which each is read for itself; XLA's form of large ones takes a logarithm of their size."""
+"""Cells of a window up to which each is read for itself, if there are several windows; XLA's form of large ones takes a
+logarithm of their size.
+"""
 
 
 def can_slide(x: jax.Array, windows: tuple[Window, ...]) -> bool:
     """Return whether the kernel can compute these windows of an image (batch, height, width, channels)."""
-    known = x.ndim == 4 and all(isinstance(n, int) for n in x.shape) and x.dtype == jnp.float32
-    few = math.prod(window.kernel for window in windows) <= _MOST_CELLS
+    known = x.ndim == 4 and all(isinstance(n, int) and n > 0 for n in x.shape) and x.dtype == jnp.float32
+    once = math.prod(window.count for window in windows) == 1
+    few = once or math.prod(window.kernel for window in windows) <= _MOST_CELLS
     return known and few and may_call_kernels() and native.kernels() is not None
 
 
