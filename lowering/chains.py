@@ -1,19 +1,29 @@
-"""Convolutions together with the sum and the activation behind them.
+"""Convolutions together with the sum and the activation behind them, and where their results are joined.
 
-A kernel applies both while its sums are in registers; by themselves they would be one more pass over memory each.
+A kernel applies both while its sums are in registers, and writes them where the joined array has them; by themselves
+they would be one more pass over memory each.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from jaxdnn.errors import JaxdnnError
 from jaxdnn.ir import Node
-from jaxdnn.layers.base import Layer
+from jaxdnn.layers.base import Layer, normalize_axis
 from jaxdnn.layers.convolution import Conv
 from jaxdnn.layers.elementwise import Eltwise
-from jaxdnn.lowering.recipes import UNFINISHED, Finish
+from jaxdnn.layers.shape import Concat
+from jaxdnn.lowering import native
+from jaxdnn.lowering.layout import finished_image
+from jaxdnn.lowering.recipes import UNFINISHED, Finish, Place, ShapeMismatch, may_call_kernels
+
+Run = Callable[[Node, Mapping[str, Any], tuple[Any, ...], Mapping[str, Any]], tuple[Any, ...]]
+"""``run(node, weights, arguments, after)`` computes a node, see :class:`~jaxdnn.lowering.program.Program`."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +34,13 @@ class Chain:
         nodes: a convolution; then, as far as they are there, a sum of two and an activation.
         added: the name of the sum's other value; None if there is no sum.
         finish: the activation.
+        parts: chains without sums, if the last node joins their results along the channels.
     """
 
     nodes: tuple[Node, ...]
     added: str | None = None
     finish: Finish = UNFINISHED
+    parts: tuple[Chain, ...] = ()
 
 
 def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[Node], bool]) -> list[Chain]:
@@ -44,6 +56,9 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
     counts = Counter(name for node in nodes for name in node.inputs)
     taken: dict[str, Chain] = {}
 
+    def may_begin(node: Node) -> bool:
+        return type(node.layer) is Conv and may_join(node)
+
     def reader(node: Node) -> Node | None:
         """Return the only one that reads what a node computes."""
         (name,) = node.outputs
@@ -53,7 +68,7 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
         )
 
     for node in nodes:
-        if type(node.layer) is not Conv or not may_join(node):
+        if not may_begin(node):
             continue
         found, added, finish = [node], None, UNFINISHED
         behind = reader(node)
@@ -68,6 +83,22 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
         if len(found) > 1:
             chain = Chain(tuple(found), added, finish)
             taken.update((each.name, chain) for each in found)
+    makers = {name: node for node in nodes for name in node.outputs}
+    for node in nodes:
+        if type(node.layer) is not Concat or not may_join(node):
+            continue
+        parts = []
+        for name in node.inputs:
+            maker = makers.get(name)
+            if maker is None or counts[name] > 1 or name in wanted:
+                break
+            part = taken.get(maker.name, Chain((maker,)))
+            if part.added or part.parts or not may_begin(part.nodes[0]):
+                break
+            parts.append(part)
+        if len(parts) == len(node.inputs) > 1:
+            joined = Chain((*(each for part in parts for each in part.nodes), node), parts=tuple(parts))
+            taken.update((each.name, joined) for each in joined.nodes)
     result = []
     for node in nodes:
         chain = taken.get(node.name) or Chain((node,))
@@ -78,3 +109,58 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
 
 def _is_sum(layer: Layer) -> bool:
     return type(layer) is Eltwise and layer.operation == "sum" and {*layer.coefficients} <= {1}
+
+
+def compute_together(
+    chain: Chain, run: Run, weights_of: Callable[[Node], Mapping[str, Any]], known: dict[str, Any]
+) -> bool:
+    """Compute a chain of several nodes at once, and add its result to the known values; return whether it can be done.
+
+    What cannot be computed is told by the nodes one by one.
+    """
+    result = None
+    with contextlib.suppress(ShapeMismatch, JaxdnnError):
+        result = (_joined if chain.parts else _finished)(chain, run, weights_of, known)
+    if result is not None:
+        known[chain.nodes[-1].outputs[0]] = result
+    return result is not None
+
+
+def _finished(
+    chain: Chain, run: Run, weights_of: Callable[[Node], Mapping[str, Any]], known: Mapping[str, Any]
+) -> Any:
+    conv = chain.nodes[0]
+    added = None if chain.added is None else known.get(chain.added, ())  # what is missing is no image
+    if (relaid := finished_image(conv.layer, tuple(map(known.get, conv.inputs)), added)) is None:
+        return None
+    layer, arrays, added, wrap = relaid
+    after = {"added": added, "finish": chain.finish}
+    (y,) = run(replace(conv, layer=layer), weights_of(conv), arrays, after)
+    return wrap(y)
+
+
+def _joined(
+    chain: Chain, run: Run, weights_of: Callable[[Node], Mapping[str, Any]], known: Mapping[str, Any]
+) -> Any:
+    """Let each convolution write its channels into one array."""
+    if not may_call_kernels() or native.kernels() is None:
+        return None
+    concat, heads = chain.nodes[-1].layer, [part.nodes[0] for part in chain.parts]
+    convs = [head.layer for head in heads if isinstance(head.layer, Conv)]
+    found = [finished_image(head.layer, tuple(map(known.get, head.inputs)), None) for head in heads]
+    filters = [conv.filters or 0 for conv in convs]  # 0 where the weight is an input
+    assert isinstance(concat, Concat)
+    if not (all(found) and all(filters) and len({conv.channels_last for conv in convs}) == 1):
+        return None
+    y: Any = None
+    wrap: Callable[[Any], Any]
+    for index, (part, head, relaid) in enumerate(zip(chain.parts, heads, found, strict=True)):
+        assert relaid is not None
+        layer, arrays, _, wrap = relaid
+        rank = arrays[0].ndim
+        if normalize_axis(concat.axis, rank) != (rank - 1 if convs[0].channels_last else 1):
+            return None
+        place = Place(sum(filters[:index]), sum(filters))
+        after = {"added": y, "finish": replace(part.finish, place=place)}
+        (y,) = run(replace(head, layer=layer), weights_of(head), arrays, after)
+    return wrap(y)

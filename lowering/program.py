@@ -20,10 +20,10 @@ from jaxdnn.layers.base import dims
 from jaxdnn.layers.control import While
 from jaxdnn.layers.custom import Custom
 from jaxdnn.layers.late import Late
-from jaxdnn.lowering.chains import Chain, chains
+from jaxdnn.lowering.chains import chains, compute_together
 from jaxdnn.lowering.custom import Given, describe_unknown, parse
 from jaxdnn.lowering.equality import ComparedByContent
-from jaxdnn.lowering.layout import channels_last, finished_image, logical
+from jaxdnn.lowering.layout import channels_last, logical
 from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.nested import Nested
 from jaxdnn.lowering.opencv import HostLayer, lower_custom
@@ -38,7 +38,7 @@ from jaxdnn.lowering.padded import (
 from jaxdnn.lowering.places import place
 from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
 from jaxdnn.lowering.preparation import jit_here
-from jaxdnn.lowering.recipes import Choices, ShapeMismatch, choosing, on_cpu
+from jaxdnn.lowering.recipes import Choices, choosing, on_cpu
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
 from jaxdnn.lowering.static import decides_shapes, deciding, nested_deciders, shape_deciders, static_inputs
@@ -254,7 +254,7 @@ class Program(ComparedByContent):
         with jax.default_matmul_precision("float32"):
             nodes = self.needed(wanted, set(known))
             for chain in chains(nodes, {*wanted, *known}, self._may_join):
-                if len(chain.nodes) > 1 and self._compute_together(chain, weights_of, known):
+                if len(chain.nodes) > 1 and compute_together(chain, self.run, weights_of, known):
                     continue
                 for node in chain.nodes:
                     missing = [name for name in node.inputs if name not in known]
@@ -268,22 +268,6 @@ class Program(ComparedByContent):
 
     def _may_join(self, node: Node) -> bool:
         return on_cpu() and self.compute_type(node) == "float32"
-
-    def _compute_together(
-        self, chain: Chain, weights_of: Callable[[Node], Mapping[str, Any]], known: dict[str, Any]
-    ) -> bool:
-        """Compute a convolution with what follows it; return whether that can be done."""
-        conv, last = chain.nodes[0], chain.nodes[-1]
-        added = None if chain.added is None else known.get(chain.added, ())  # what is missing is no image
-        if (relaid := finished_image(conv.layer, tuple(map(known.get, conv.inputs)), added)) is None:
-            return False
-        layer, arrays, added, wrap = relaid
-        after = {"added": added, "finish": chain.finish}
-        # What cannot be computed is told by the nodes one by one.
-        with contextlib.suppress(ShapeMismatch, JaxdnnError):
-            (y,) = self.run(replace(conv, layer=layer), weights_of(conv), arrays, after)
-            known[last.outputs[0]] = wrap(y)
-        return last.outputs[0] in known
 
     def _results(self, node: Node, weights: Mapping[str, Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """Compute one node in the order of axes that is the fastest one."""

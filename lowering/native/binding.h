@@ -17,10 +17,14 @@ inline auto Convolution() {
   return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Array>().Arg<Array>().Arg<Array>().Ret<Array>();
 }
 
-// What `Finish` in finish.py means.
+// What `Finish` in finish.py means: whether the array is added; otherwise the result is written into it, as so many
+// filters from the first one on.
 template <typename Binding>
 auto Finished(Binding&& binding) {
   return std::move(binding)
+      .template Attr<bool>("adds")
+      .template Attr<int64_t>("first")
+      .template Attr<int64_t>("filters")
       .template Attr<float>("slope")
       .template Attr<float>("low")
       .template Attr<float>("high")

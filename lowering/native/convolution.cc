@@ -22,7 +22,7 @@ struct Convolution {
   const float *x, *weight, *bias;
   float* y;
   Epilogue epilogue;
-  int64_t batch, height, width, channels, out_height, out_width, filters;
+  int64_t batch, height, width, channels, out_height, out_width, out_channels, filters;
   int64_t kernel_h, kernel_w, stride_h, stride_w, before_h, before_w, dilation_h, dilation_w, groups;
   // Nothing is divided for each tile: that takes as long as some hundred products.
   int64_t group_channels = channels / groups, group_filters = filters / groups;
@@ -44,7 +44,7 @@ void Tile(const Convolution& task, const Window& in, const float* weight, const 
   Multiply<M, V>(in, weight, task.panel_size, sums);
   const Epilogue& epilogue = task.epilogue;
 #pragma GCC unroll 16
-  for (int m = 0; m < M; ++m, y += task.filters) {
+  for (int m = 0; m < M; ++m, y += task.out_channels) {
     float* out = task.y + y;
     if (filters >= V * kLanes) {
 #pragma GCC unroll 8
@@ -129,7 +129,7 @@ Window WindowOf(const Convolution& task, const Span& span) {
 // Computes the filters of the panels from `begin` to `end` for a span of pixels.
 void Compute(const Convolution& task, const Span& span, int64_t begin, int64_t end) {
   const Window in = WindowOf(task, span);
-  const int64_t y = ((span.image * task.out_height + span.row) * task.out_width + span.first) * task.filters +
+  const int64_t y = ((span.image * task.out_height + span.row) * task.out_width + span.first) * task.out_channels +
                     span.group * task.group_filters;
   for (int64_t panel = begin; panel < end;) {
     const int64_t place = span.group * task.panels + panel, left = task.group_filters - panel * kFilters;
@@ -139,7 +139,7 @@ void Compute(const Convolution& task, const Span& span, int64_t begin, int64_t e
     tiles[span.count - 1](task, in, task.weight + place * task.panel_size, task.bias + place * kFilters, first, left);
     if (task.epilogue.curve != Curve::kNone) {
       const int64_t filters = std::min<int64_t>(left, (wide ? 2 : 1) * kFilters);
-      Bend(task.y + first, span.count, task.filters, filters, task.epilogue.curve, task.epilogue.beta);
+      Bend(task.y + first, span.count, task.out_channels, filters, task.epilogue.curve, task.epilogue.beta);
     }
     panel += wide ? 2 : 1;
   }
@@ -148,13 +148,14 @@ void Compute(const Convolution& task, const Span& span, int64_t begin, int64_t e
 ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> weight, ffi::Buffer<ffi::F32> bias,
                ffi::Buffer<ffi::F32> residual, ffi::ResultBuffer<ffi::F32> y, ffi::Span<const int64_t> kernel,
                ffi::Span<const int64_t> stride, ffi::Span<const int64_t> before, ffi::Span<const int64_t> dilation,
-               int64_t groups, float slope, float low, float high, int64_t curve, float beta) {
+               int64_t groups, bool adds, int64_t first, int64_t filters, float slope, float low, float high,
+               int64_t curve, float beta) {
   if (y->element_count() == 0) return ffi::Error::Success();
   const auto in = x.dimensions(), out = y->dimensions();
-  const float* added = residual.element_count() ? residual.typed_data() : nullptr;
-  Convolution task{x.typed_data(), weight.typed_data(), bias.typed_data(), y->typed_data(),
+  const float* added = adds ? residual.typed_data() : nullptr;
+  Convolution task{x.typed_data(), weight.typed_data(), bias.typed_data(), y->typed_data() + first,
                    {added, slope, low, high, Curve(curve), beta},
-                   in[0], in[1], in[2], in[3], out[1], out[2], out[3],
+                   in[0], in[1], in[2], in[3], out[1], out[2], out[3], filters,
                    kernel[0], kernel[1], stride[0], stride[1], before[0], before[1], dilation[0], dilation[1], groups};
   const bool same_place = task.kernel_h * task.kernel_w * task.stride_h * task.stride_w == 1 && task.before_h == 0 &&
                           task.before_w == 0 && out[1] == in[1] && out[2] == in[2];
@@ -162,7 +163,8 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
     task.width = task.out_width = task.batch * task.height * task.width;  // all pixels in one row
     task.batch = task.height = task.out_height = 1;
   }
-  const int64_t threads = Threads(pool, y->element_count() * task.panel_size / kFilters >= kWorthSharing);
+  const int64_t products = in[0] * out[1] * out[2] * filters * task.panel_size / kFilters;
+  const int64_t threads = Threads(pool, products >= kWorthSharing);
   // Pixels that lie a multiple of a page apart would compete for the same places in the first cache.
   const bool competing = task.stride_w * task.channels * sizeof(float) % 4096 == 0;
   const int64_t widest = competing ? kPixels / 2 : kPixels, spans = (task.out_width + widest - 1) / widest;

@@ -84,10 +84,11 @@ struct Depthwise {
 ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> weight, ffi::Buffer<ffi::F32> bias,
                ffi::Buffer<ffi::F32> residual, ffi::ResultBuffer<ffi::F32> y, ffi::Span<const int64_t> kernel,
                ffi::Span<const int64_t> stride, ffi::Span<const int64_t> before, ffi::Span<const int64_t> dilation,
-               int64_t /* as many as channels */, float slope, float low, float high, int64_t curve, float beta) {
+               int64_t /* as many as channels */, bool adds, int64_t /* 0 */, int64_t /* as many, too */, float slope,
+               float low, float high, int64_t curve, float beta) {
   if (y->element_count() == 0) return ffi::Error::Success();
   const auto in = x.dimensions(), out = y->dimensions();
-  const float* added = residual.element_count() ? residual.typed_data() : nullptr;
+  const float* added = adds ? residual.typed_data() : nullptr;
   const Depthwise task{x.typed_data(), weight.typed_data(), bias.typed_data(), y->typed_data(),
                        {added, slope, low, high, Curve(curve), beta}, in[1], in[2], in[3], out[1], out[2],
                        kernel[0], kernel[1], stride[0], stride[1], before[0], before[1], dilation[0], dilation[1]};

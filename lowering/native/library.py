@@ -18,11 +18,12 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import jax
 import numpy as np
@@ -61,11 +62,19 @@ class Library:
         """Return the name under which XLA knows a kernel."""
         return f"jaxdnn_{kernel}_{self.version}"
 
-    def call(self, kernel: str, *shapes: tuple[int, ...]) -> Callable[..., Sequence[jax.Array]]:
-        """Return what calls a kernel; its results are float32 arrays of these shapes."""
+    def call(
+        self, kernel: str, *shapes: tuple[int, ...], aliases: Mapping[int, int] = MappingProxyType({})
+    ) -> Callable[..., Sequence[jax.Array]]:
+        """Return what calls a kernel.
+
+        Args:
+            kernel: its name.
+            shapes: of its results, float32 arrays.
+            aliases: by the number of an argument, that of the result which is written into it.
+        """
         results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]  # type: ignore[no-untyped-call]
         call: Callable[..., Sequence[jax.Array]] = jax.ffi.ffi_call(
-            self.target(kernel), results, vmap_method="sequential"
+            self.target(kernel), results, vmap_method="sequential", input_output_aliases=dict(aliases)
         )
         return call
 

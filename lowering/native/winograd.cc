@@ -53,7 +53,7 @@ struct Winograd {
   const float *x, *weight, *bias;
   float *y, *values, *products;
   Epilogue epilogue;
-  int64_t height, width, channels, out_height, out_width, filters, before_h, before_w, groups;
+  int64_t height, width, channels, out_height, out_width, out_channels, filters, before_h, before_w, groups;
   int64_t tile_rows, tile_columns;
   int64_t most;                    // tiles that are computed together
   int64_t value_row, product_row;  // from one tile's values or products to the next one's, in floats
@@ -141,12 +141,14 @@ struct Winograd {
   void InterpolateTile(int64_t i, int64_t tile) const {
     const auto [image, top, left] = CornerOf(tile);
     const int64_t rows = std::min(kOutputs, out_height - top), columns = std::min(kOutputs, out_width - left);
-    const int64_t first = ((image * out_height + top) * out_width + left) * filters;
+    const int64_t first = ((image * out_height + top) * out_width + left) * out_channels;
     for (int64_t group = 0; group < groups; ++group) {
       InterpolateGroup(i, first + group * group_filters, rows, columns, group * group_panels * kFilters);
     }
     if (epilogue.curve == Curve::kNone) return;
-    Bend(y + first, rows, out_width * filters, columns * filters, epilogue.curve, epilogue.beta);
+    for (int64_t r = 0; r < rows; ++r) {
+      Bend(y + first + r * out_width * out_channels, columns, out_channels, filters, epilogue.curve, epilogue.beta);
+    }
   }
 
   // Computes the rows and columns of a tile that lie in the image, from `first` on, of the group whose panels begin at
@@ -168,7 +170,7 @@ struct Winograd {
       for (int64_t r = 0; r < rows; ++r) {
         Interpolate(half[r], out);
         for (int64_t s = 0; s < columns; ++s) {
-          const int64_t place = first + (r * out_width + s) * filters + f;
+          const int64_t place = first + (r * out_width + s) * out_channels + f;
           V sum = out[s] + added;
           if (epilogue.residual) sum += Load<V>(epilogue.residual + place);
           Store(y + place, epilogue(sum));
@@ -180,15 +182,15 @@ struct Winograd {
 
 ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> weight, ffi::Buffer<ffi::F32> bias,
                ffi::Buffer<ffi::F32> residual, ffi::ResultBuffer<ffi::F32> y, ffi::ResultBuffer<ffi::F32> memory,
-               ffi::Span<const int64_t> before, int64_t groups, int64_t most, float slope, float low, float high,
-               int64_t curve, float beta) {
+               ffi::Span<const int64_t> before, int64_t groups, int64_t most, bool adds, int64_t first, int64_t filters,
+               float slope, float low, float high, int64_t curve, float beta) {
   if (y->element_count() == 0) return ffi::Error::Success();
   const auto in = x.dimensions(), out = y->dimensions();
-  const float* added = residual.element_count() ? residual.typed_data() : nullptr;
+  const float* added = adds ? residual.typed_data() : nullptr;
   Winograd task{x.typed_data(), weight.typed_data(), bias.typed_data(),
-                y->typed_data(), memory->typed_data(), nullptr,
+                y->typed_data() + first, memory->typed_data(), nullptr,
                 {added, slope, low, high, Curve(curve), beta},
-                in[1], in[2], in[3], out[1], out[2], out[3], before[0], before[1], groups,
+                in[1], in[2], in[3], out[1], out[2], out[3], filters, before[0], before[1], groups,
                 (out[1] + kOutputs - 1) / kOutputs, (out[2] + kOutputs - 1) / kOutputs, most};
   task.product_row = task.panels * kFilters;
   task.value_row = memory->dimensions()[1] - task.product_row;
@@ -196,14 +198,14 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
   const int64_t panels = task.panels, all = in[0] * task.tile_rows * task.tile_columns;
   const int64_t strips = (all + most - 1) / most;
   for (int64_t strip = 0; strip < strips; ++strip) {
-    const int64_t first = strip * all / strips, tiles = (strip + 1) * all / strips - first;
+    const int64_t start = strip * all / strips, tiles = (strip + 1) * all / strips - start;
     const auto threads = [&](int64_t numbers) {  // of one place of one tile
       return Threads(pool, kPlaces * tiles * numbers >= kWorthSharing * kLanes);
     };
-    ParallelFor(pool, threads(task.channels), tiles, [&](int64_t i) { task.EvaluateTile(i, first + i); });
+    ParallelFor(pool, threads(task.channels), tiles, [&](int64_t i) { task.EvaluateTile(i, start + i); });
     ParallelFor(pool, threads(task.channels * panels * kLanes), kPlaces * panels,
                 [&](int64_t i) { task.MultiplyPanel(i / panels, i % panels, tiles); });
-    ParallelFor(pool, threads(task.filters), tiles, [&](int64_t i) { task.InterpolateTile(i, first + i); });
+    ParallelFor(pool, threads(task.filters), tiles, [&](int64_t i) { task.InterpolateTile(i, start + i); });
   }
   return ffi::Error::Success();
 }

@@ -1,12 +1,13 @@
 """How layers compute where one plain operation is slow: on the CPU."""
 
-from jaxdnn.lowering.recipes.finish import UNFINISHED, Finish
+from jaxdnn.lowering.recipes.finish import UNFINISHED, Finish, Place
 from jaxdnn.lowering.recipes.platforms import (
     CPU,
     Note,
     by_platform,
     for_platform,
     jit_for,
+    may_call_kernels,
     noting,
     on_cpu,
     only_platform,
@@ -29,6 +30,7 @@ __all__ = [
     "Choices",
     "Finish",
     "Note",
+    "Place",
     "Plan",
     "ShapeMismatch",
     "by_platform",
@@ -38,6 +40,7 @@ __all__ = [
     "convolve",
     "for_platform",
     "jit_for",
+    "may_call_kernels",
     "name_of",
     "noting",
     "on_cpu",

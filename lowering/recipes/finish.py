@@ -8,10 +8,24 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxdnn.layers.activation import Clip, HardSwish, Mish, Relu, Swish
 from jaxdnn.layers.base import Layer
 from jaxdnn.lowering.recipes.task import Convolution
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where results lie among the channels of an array that has more of them.
+
+    Attributes:
+        first: the channel of the first filter.
+        channels: how many there are.
+    """
+
+    first: int
+    channels: int
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,7 @@ class Finish:
         slope, low, high: as in the formula.
         curve: one of :data:`CURVES`; the other attributes are then what they are by default.
         beta: of the swish.
+        place: where the result is written; None if it is an array of its own.
     """
 
     slope: float = 1.0
@@ -29,6 +44,7 @@ class Finish:
     high: float = math.inf
     curve: str = ""
     beta: float = 1.0
+    place: Place | None = None
 
     @classmethod
     def of(cls, layer: Layer) -> Finish | None:
@@ -68,9 +84,16 @@ UNFINISHED = Finish()
 def finished(
     task: Convolution, y: jax.Array, bias: jax.Array | None, added: jax.Array | None, finish: Finish
 ) -> jax.Array:
-    """Return a convolution's sums with a bias per filter and an array added, finished."""
+    """Return a convolution's sums with a bias per filter and an array added, finished.
+
+    Where the finish has a place, the result is written there into the array instead, a new one if there is none.
+    """
     if bias is not None:
         along = [1] * y.ndim
         along[task.channel_axis] = -1
         y = y + bias.reshape(along)
-    return finish(y if added is None else y + added)
+    if finish.place is None:
+        return finish(y if added is None else y + added)
+    if added is None:
+        added = jnp.zeros(task.shape(finish.place.channels, task.size), y.dtype)
+    return lax.dynamic_update_slice_in_dim(added, finish(y), finish.place.first, task.channel_axis)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from jaxdnn.lowering import native
-from jaxdnn.lowering.recipes.finish import CURVES, Finish, finished
+from jaxdnn.lowering.recipes.finish import CURVES, Finish, Place, finished
 from jaxdnn.lowering.recipes.groups import merged
 from jaxdnn.lowering.recipes.task import Convolution, plain
 from jaxdnn.lowering.recipes.winograd import SIDE, evaluated, tiles
@@ -43,6 +43,9 @@ def kernel(
         added = None if added is None else jnp.expand_dims(added, 1)
         return kernel(_plane(task), x, weight, bias, added, finish)[:, 0]
     depthwise = task.groups == task.channels == task.filters > 1
+    if depthwise and finish.place is not None:
+        alone = kernel(task, x, weight, bias, None, replace(finish, place=None))
+        return finished(task, alone, None, added, Finish(place=finish.place))
     y: jax.Array = _computed(_depthwise if depthwise else _direct, task, x, weight, bias, added, finish)
     return y
 
@@ -82,11 +85,15 @@ def _computed(
     found = native.kernels()
     assert found is not None
     bias = jnp.broadcast_to(jnp.zeros(1, jnp.float32) if bias is None else bias, task.filters)
-    added = jnp.zeros(0, jnp.float32) if added is None else added
     call = prepare(task, found.filters, weight, bias)
-    shapes = [task.shape(task.filters, task.size)] + ([] if call.memory is None else [call.memory])
-    made = found.call(call.kernel, *shapes)
-    return made(x, call.weight, call.bias, added, **call.attributes, **_after(finish))[0]
+    place = finish.place or Place(0, task.filters)
+    shapes = [task.shape(place.channels, task.size)] + ([] if call.memory is None else [call.memory])
+    # What is written into an array is written into it, not into a copy.
+    aliases = {3: 0} if finish.place is not None and added is not None else {}
+    made = found.call(call.kernel, *shapes, aliases=aliases)
+    added = jnp.zeros(0, jnp.float32) if added is None else added
+    where = {"adds": finish.place is None and added.size > 0, "first": place.first, "filters": task.filters}
+    return made(x, call.weight, call.bias, added, **call.attributes, **where, **_after(finish))[0]
 
 
 @_computed.defjvp

@@ -331,7 +331,7 @@ def convolve(
         x, weight, window_strides, padding, rhs_dilation, feature_group_count, dimension_numbers, lhs_dilation: as
             there.
         bias: (filters,), added to the result.
-        added: an array that is added too.
+        added: an array that is added too; or what the result is written into, where the finish has a place.
         finish: what the sum goes through then.
 
     Raises:
@@ -351,7 +351,8 @@ def convolve(
         groups=feature_group_count,
         channels_last=channels_last,
     )
-    if added is not None and added.shape != task.shape(task.filters, task.size):
+    wide = task.filters if finish.place is None else finish.place.channels
+    if added is not None and added.shape != task.shape(wide, task.size):
         raise ShapeMismatch
     # A CPU's images lie channels last, whatever the summary's do.
     choices = _choices.get()

@@ -1,4 +1,6 @@
-"""Convolutions that are computed together with the sum and the activation behind them."""
+"""Convolutions that are computed together with what is behind them: a sum, an activation, what joins several."""
+
+import re
 
 import jax
 import numpy as np
@@ -6,9 +8,10 @@ import pytest
 
 from jaxdnn import Net, ShapeError
 from jaxdnn.ir import Graph, Model, Node, Source, Value
-from jaxdnn.layers.activation import Clip, Relu, Sigmoid
+from jaxdnn.layers.activation import Clip, Relu, Sigmoid, Swish
 from jaxdnn.layers.convolution import Conv
 from jaxdnn.layers.elementwise import Eltwise
+from jaxdnn.layers.shape import Concat
 from jaxdnn.lowering import native
 from jaxdnn.lowering.chains import chains
 from jaxdnn.lowering.recipes import Finish
@@ -103,6 +106,119 @@ def test_values(channels_last, monkeypatch):
     np.testing.assert_allclose(everything["sum"], everything["b"] + x, rtol=0, atol=1e-6)
     monkeypatch.setenv(native.SETTING, "off")
     np.testing.assert_allclose(got, net_of(nodes, channels_last)(x)["out"], rtol=0, atol=1e-5)
+
+
+def fire(axis, layers=(CONV, CONV, CONV)):
+    """Convolutions of one input, some with an activation, joined."""
+    return [
+        *(conv(name, "x", layer) for name, layer in zip("abc", layers, strict=True)),
+        node("act", Relu(), "a"),
+        node("bent", Sigmoid(), "c"),
+        node("swish", Swish(), "b"),
+        node("joined", Concat(axis=axis), "act", "swish"),
+        node("out", Concat(axis=axis), "joined", "bent"),
+    ]
+
+
+def test_what_is_joined():
+    first, *rest = chains(fire(1)[:4] + fire(1)[5:7], {"joined"}, lambda node: True)
+    assert [node.name for node in first.nodes] == ["c"]
+    (chain,) = rest
+    assert [node.name for node in chain.nodes] == ["a", "act", "b", "swish", "joined"]
+    assert [part.finish for part in chain.parts] == [Finish(low=0.0), Finish(curve="swish")]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wanted", "expected"),
+    [
+        ([conv("a", "x"), conv("b", "x"), node("s", Concat(), "a", "b")], (), ["a+b+s"]),
+        ([conv("a", "x"), conv("b", "x"), node("s", Concat(), "a", "b")], {"a"}, ["a", "b", "s"]),
+        ([conv("a", "x"), node("s", Concat(), "a", "a")], (), ["a", "s"]),
+        ([conv("a", "x"), node("s", Concat(), "a")], (), ["a", "s"]),
+        ([conv("a", "x"), node("s", Concat(), "a", "x")], (), ["a", "s"]),
+        ([conv("a", "x"), conv("b", "a"), node("s", Concat(), "a", "b")], (), ["a", "b", "s"]),
+        (
+            [
+                *[conv("a", "x"), conv("b", "x"), node("t", Eltwise(), "a", "x")],
+                node("s", Concat(), "b", "t"),
+            ],
+            (),
+            ["b", "a+t", "s"],
+        ),
+    ],
+)
+def test_only_convolutions_that_nobody_else_reads_are_joined(nodes, wanted, expected):
+    assert sorted(names(nodes, wanted)) == sorted(expected)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_values_that_are_joined(channels_last, depthwise, monkeypatch):
+    options = {"kernel": 3, "padding": 1, "channels_last": channels_last}
+    layers = [Conv(filters=4, **options), Conv(filters=4, groups=4 if depthwise else 2, **options)] * 2
+    axis = 3 if channels_last else 1
+    weights = {
+        name: {
+            "weight": RNG.standard_normal((4, 4 // (layer.groups or 1), 3, 3)).astype(np.float32),
+            "bias": RNG.standard_normal(4).astype(np.float32),
+        }
+        for name, layer in zip("abc", layers, strict=False)
+    }
+    x = X.transpose(0, 2, 3, 1) if channels_last else X
+    nodes = fire(axis, layers[:3])
+
+    def computed(**asked):
+        graph = Graph("n", (Value("x", x.shape),), ("out",), tuple(nodes))
+        return Net.from_model(Model(graph, weights, Source("test")))(x, **asked)
+
+    got = computed()["out"]
+    parts = computed(outputs=["act", "swish", "bent"])
+    want = np.concatenate([parts[name] for name in ("act", "swish", "bent")], axis)
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+    monkeypatch.setenv(native.SETTING, "off")
+    np.testing.assert_allclose(got, computed()["out"], rtol=0, atol=1e-4)
+
+
+PAIR = [conv("a", "x"), conv("b", "x"), node("s", Concat(), "a", "b")]
+
+
+@needs_kernels
+def test_nothing_is_copied_to_be_joined():
+    text = net_of(PAIR).to_hlo({"x": X.shape})
+    first, second = re.findall(
+        r"%(\S+) = .* custom-call\((.*)\), custom_call_target=\"jaxdnn_convolution", text
+    )
+    assert second[1].endswith(f"%{first[0]}")
+    assert text.count("output_to_operand_aliasing={{}: (3, {})}") == 1
+    assert "concatenate" not in text
+
+
+def test_rows_are_joined_as_before():
+    nodes = [*PAIR[:2], node("s", Concat(axis=2), "a", "b")]
+    net = net_of(nodes)
+    want = np.concatenate([net(X, outputs=[name])[name] for name in ("a", "b")], 2)
+    np.testing.assert_allclose(net(X)["s"], want, rtol=0, atol=1e-6)
+
+
+def test_sizes_that_differ_cannot_be_joined():
+    with pytest.raises(ShapeError, match="differ outside axis 1"):
+        net_of([conv("a", "x"), conv("b", "x", Conv(filters=4, kernel=3)), PAIR[2]])(X)
+
+
+def test_gradients_and_vmap_of_what_is_joined(monkeypatch):
+    def gradients():
+        net = net_of(PAIR)
+        weight = jax.random.normal(jax.random.key(0), (2, 8, 6, 6))
+
+        def energy(params, x):
+            return (net.apply(params, x)["s"] * weight).sum()
+
+        rows = jax.jit(jax.vmap(lambda x: net.apply(net.params, x[None])["s"]))(X)
+        return jax.jit(jax.grad(energy, (0, 1)))(net.params, X), rows
+
+    got = gradients()
+    monkeypatch.setenv(native.SETTING, "off")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, gradients())
 
 
 @needs_kernels

@@ -1,6 +1,7 @@
 """C++ kernels of convolutions: against sums written from the formula, with what follows them."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from jaxdnn.layers.activation import Clip, HardSwish, Mish, Relu, Sigmoid, Swish
 from jaxdnn.lowering import native
-from jaxdnn.lowering.recipes import Choices, Finish, jit_for, name_of
+from jaxdnn.lowering.recipes import Choices, Finish, Place, jit_for, name_of
 from jaxdnn.lowering.recipes import kernel as kernels
 from jaxdnn.lowering.recipes.kernel import kernel, winograd_kernel
 from jaxdnn.lowering.recipes.table import choose
@@ -145,6 +146,34 @@ def test_winograd(case):
         got = jax.jit(lambda *arrays: winograd_kernel(task, *arrays, finish))(*arrays)
     bound = 5e-5 * math.sqrt(task.channels) * max(1.5, abs(finish.slope))
     np.testing.assert_allclose(got, wanted(task, *arrays, finish), rtol=0, atol=bound)
+
+
+@needs_kernels
+@pytest.mark.parametrize("behind", [0, 3])
+@pytest.mark.parametrize("form", [kernel, winograd_kernel])
+@given(three_wide())
+def test_into_an_array(form, behind, case):
+    """The channels of the result change, and no others."""
+    task, biased, _, finish, _, seed = case
+    x, weight, bias, _ = drawn(task, biased, False, seed)
+    place = Place(seed % 5, seed % 5 + task.filters + behind)
+    array = (
+        np.random.default_rng(seed).standard_normal(task.shape(place.channels, task.size)).astype(np.float32)
+    )
+    inside = slice(place.first, place.first + task.filters)
+    placed = replace(finish, place=place)
+    got = np.array(jax.jit(lambda *arrays: form(task, *arrays, placed))(x, weight, bias, array))
+    alone = jax.jit(lambda *arrays: form(task, *arrays, None, finish))(x, weight, bias)
+    np.testing.assert_allclose(
+        got[..., inside], alone, rtol=0, atol=1e-6 * max(1, np.abs(alone).max(initial=0))
+    )
+    got[..., inside] = array[..., inside]
+    np.testing.assert_array_equal(got, array)
+    new = jax.jit(lambda *arrays: form(task, *arrays, None, placed))(x, weight, bias)
+    assert new.shape == array.shape
+    np.testing.assert_allclose(
+        new[..., inside], alone, rtol=0, atol=1e-6 * max(1, np.abs(alone).max(initial=0))
+    )
 
 
 def square(channels=8, filters=5, size=9, groups=1, kernel=3):
