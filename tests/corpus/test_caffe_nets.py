@@ -14,7 +14,10 @@ from support.shared import shared_folder
 
 MODELS = shared_folder()
 PROTOTXTS = sorted(MODELS.glob("nets/caffe/*.prototxt")) if MODELS else []
-LARGE = ("MobileNetSSD_deploy", "bvlc_alexnet", "bvlc_googlenet", "bvlc_googlenet_train_val")
+LARGE = (
+    *("MobileNetSSD_deploy", "bvlc_alexnet", "bvlc_googlenet", "bvlc_googlenet_train_val"),
+    *("mobilenet_v1", "squeezenet_v1.1"),
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,6 +87,7 @@ def test_layer_by_layer(path: Path, tmp_path):
         assert error <= 1e-4, (node.name, error)
 
 
+@pytest.mark.long
 def test_train_val_is_the_deploy_net():
     folder = MODELS / "nets" / "caffe"
     deploy = with_random_params(jaxdnn.load(folder / "bvlc_googlenet.prototxt", key=jax.random.key(0)))

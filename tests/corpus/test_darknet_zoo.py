@@ -20,7 +20,11 @@ ZOO = MODELS and MODELS / "darknet-zoo"
 NETS = json.loads((ZOO / "manifest.json").read_text())["models"] if MODELS else {}
 TRAINED = json.loads((MODELS / "manifest.json").read_text()) if MODELS else {}
 LIMIT = float("inf") if os.environ.get("JAXDNN_ALL_DARKNET") else 64 << 20
-CHOSEN = [name for name, entry in NETS.items() if entry["weights_bytes"] <= LIMIT]
+CHOSEN = [
+    pytest.param(name, marks=[pytest.mark.long] * (entry["weights_bytes"] > 16 << 20))
+    for name, entry in NETS.items()
+    if entry["weights_bytes"] <= LIMIT
+]
 
 pytestmark = [
     pytest.mark.slow,

@@ -44,7 +44,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[pytest.mark.long] * (index % 2)) for index, case in enumerate(CASES)],
+    [pytest.param(case, marks=[pytest.mark.long] * (index % 3 > 0)) for index, case in enumerate(CASES)],
     ids=[case.feature for case in CASES],
 )
 def test_the_newest_operators(case):
