@@ -43,10 +43,10 @@ _WIDE, _TILES_OF_WIDE = 256, 128
 """Channels and filters, and tiles of a whole batch, from which on smaller pictures are worth it too: Winograd's weights
 are four times as large as others, and each call reads them anew.
 """
-_FEWEST_FILTERS, _FILTERS_PER_TILE, _LEAST_FILLED = 64, 4, 0.5
+_FEWEST_FILTERS, _FEWEST_TILES, _FILTERS_PER_TILE, _LEAST_FILLED = 64, 4, 4, 0.5
 """For a kernel: filters of a group from which on Winograd's algorithm is worth it, for as many channels as the kernel
-computes filters side by side (more channels need fewer); how many of the filters side by side want a tile more; the
-least part of the tiles that lies in the picture.
+computes filters side by side (more channels need fewer); tiles of a batch, at least, and as many as so many of the
+filters side by side want one more; the part of the tiles that lies in the picture, at least.
 """
 
 
@@ -151,7 +151,7 @@ def _is_worth_winograd(task: Convolution) -> bool:
     wide = min(channels, filters) >= found.filters and channels * filters >= found.filters * _FEWEST_FILTERS
     count = math.prod(tiles(task))
     filled = math.prod(task.size) / (count * OUTPUTS**2)
-    many = _FILTERS_PER_TILE * task.batch * count >= found.filters
+    many = task.batch * count >= max(_FEWEST_TILES, found.filters // _FILTERS_PER_TILE)
     return wide and many and filled >= _LEAST_FILLED
 
 
