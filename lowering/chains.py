@@ -62,10 +62,10 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
     def reader(node: Node) -> Node | None:
         """Return the only one that reads what a node computes."""
         (name,) = node.outputs
-        alone = counts[name] == 1 and name not in wanted
-        return (
-            readers[name] if alone and readers[name].name not in taken and may_join(readers[name]) else None
-        )
+        if counts[name] > 1 or name in wanted or name not in readers:
+            return None
+        behind = readers[name]
+        return behind if behind.name not in taken and may_join(behind) else None
 
     for node in nodes:
         if not may_begin(node):
@@ -83,22 +83,21 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
         if len(found) > 1:
             chain = Chain(tuple(found), added, finish)
             taken.update((each.name, chain) for each in found)
-    makers = {name: node for node in nodes for name in node.outputs}
+    parts: dict[str, Chain] = {}  # what may be a part of something, by its result
     for node in nodes:
-        if type(node.layer) is not Concat or not may_join(node):
-            continue
-        parts = []
-        for name in node.inputs:
-            maker = makers.get(name)
-            if maker is None or counts[name] > 1 or name in wanted:
-                break
-            part = taken.get(maker.name, Chain((maker,)))
-            if part.added or part.parts or not may_begin(part.nodes[0]):
-                break
-            parts.append(part)
-        if len(parts) == len(node.inputs) > 1:
-            joined = Chain((*(each for part in parts for each in part.nodes), node), parts=tuple(parts))
-            taken.update((each.name, joined) for each in joined.nodes)
+        chain = taken.get(node.name) or Chain((node,))
+        if node is chain.nodes[-1] and may_begin(chain.nodes[0]) and not chain.added:
+            parts.update((name, chain) for name in node.outputs if counts[name] == 1 and name not in wanted)
+    for node in nodes:
+        if (
+            type(node.layer) is Concat
+            and may_join(node)
+            and len(node.inputs) > 1
+            and parts.keys() >= {*node.inputs}
+        ):
+            joined = tuple(parts[name] for name in node.inputs)
+            chain = Chain((*(each for part in joined for each in part.nodes), node), parts=joined)
+            taken.update((each.name, chain) for each in chain.nodes)
     result = []
     for node in nodes:
         chain = taken.get(node.name) or Chain((node,))
@@ -158,6 +157,8 @@ def _joined(
         assert relaid is not None
         layer, arrays, _, wrap = relaid
         rank = arrays[0].ndim
+        if rank > 4:  # kernels slide along one or two axes
+            return None
         if normalize_axis(concat.axis, rank) != (rank - 1 if convs[0].channels_last else 1):
             return None
         place = Place(sum(filters[:index]), sum(filters))
