@@ -29,7 +29,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from measure import RESULTS, environment, models_folder, save
+from measure import RESULTS, environment, models_folder, save, timed
 from picture import draw_ratios
 from rows import NETWORKS, Network, drawn_feeds, files_of
 
@@ -38,12 +38,6 @@ from jaxdnn.lowering import native
 
 TOLERANCE = 1e-3
 """How far outputs may be apart, relative to the largest of each; drawn weights amplify what is rounded."""
-CALLS = 3
-"""Calls in a block, at least; a block of a fast network has more, so that it takes a tenth of a second."""
-
-QUIET = 0.02
-"""Seconds without work after which a library's threads are taken to sleep; ONNX Runtime's spin for a twentieth."""
-
 DETECTION = 7
 """Numbers of a detection: image, class, score, box."""
 
@@ -211,26 +205,9 @@ def measured(case: Case, blocks: int) -> dict[str, Result]:
         if result.difference > TOLERANCE:
             result.error = f"outputs differ by {result.difference:.1e}"
         calls[name] = call
-    counts = {name: _block_size(call) for name, call in calls.items()}
-    for _ in range(blocks):
-        for name, call in calls.items():
-            rest()
-            for _ in range(counts[name] // 4 + 1):
-                call()
-            start = time.perf_counter()
-            for _ in range(counts[name]):
-                call()
-            results[name].blocks.append((time.perf_counter() - start) / counts[name] * 1e3)
+    for name, milliseconds in timed(calls, blocks).items():
+        results[name].blocks = milliseconds
     return results
-
-
-def rest() -> None:
-    """Wait until the threads of the library before sleep: they would be counted against the next one."""
-    busy = True
-    while busy:
-        start = time.process_time()
-        time.sleep(QUIET)
-        busy = time.process_time() - start > QUIET / 10
 
 
 def _difference(found: np.ndarray, want: np.ndarray) -> float:
@@ -246,13 +223,6 @@ def _difference(found: np.ndarray, want: np.ndarray) -> float:
     else:
         apart = np.abs(found.reshape(want.shape) - want)
     return float(apart.max(initial=0) / np.abs(want).max(initial=1e-30))
-
-
-def _block_size(call: Call) -> int:
-    call()
-    start = time.perf_counter()
-    call()
-    return max(CALLS, int(0.1 / (time.perf_counter() - start)))
 
 
 def show(name: str, results: dict[str, Result]) -> dict[str, Any]:

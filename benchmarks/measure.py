@@ -7,7 +7,8 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # what benchmarks and
 from support.shared import shared_folder
 
 RESULTS = Path(__file__).parent / "results"
+CALLS = 3
+"""Calls in a block, at least; a block of a fast network has more, so that it takes a tenth of a second."""
+
+QUIET = 0.02
+"""Seconds without work after which a library's threads are taken to sleep; ONNX Runtime's spin for a twentieth."""
+
 # getrusage's maximum would do, but a child inherits its parent's.
 PRELUDE = """
 import json, pathlib, re, sys, time
@@ -53,6 +60,42 @@ def runs(script: str, arguments: Sequence[str], repeats: int) -> list[dict[str, 
         subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(repeats)
     )
     return [json.loads(output.splitlines()[-1]) for output in printed]
+
+
+def timed(calls: Mapping[str, Callable[[], Any]], blocks: int) -> dict[str, list[float]]:
+    """Time calls in turns, a block of each at a time, once the threads of the one before sleep.
+
+    Returns:
+        milliseconds of a call, for each block, by name.
+    """
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    counts = {name: _block_size(call) for name, call in calls.items()}
+    for _ in range(blocks):
+        for name, call in calls.items():
+            _rest()
+            for _ in range(counts[name] // 4 + 1):
+                call()
+            start = time.perf_counter()
+            for _ in range(counts[name]):
+                call()
+            found[name].append((time.perf_counter() - start) / counts[name] * 1e3)
+    return found
+
+
+def _rest() -> None:
+    """Wait until the threads of the library before sleep: they would be counted against the next one."""
+    busy = True
+    while busy:
+        start = time.process_time()
+        time.sleep(QUIET)
+        busy = time.process_time() - start > QUIET / 10
+
+
+def _block_size(call: Callable[[], Any]) -> int:
+    call()
+    start = time.perf_counter()
+    call()
+    return max(CALLS, int(0.1 / (time.perf_counter() - start)))
 
 
 def models_folder() -> Path:
