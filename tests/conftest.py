@@ -10,7 +10,7 @@ from hypothesis import settings
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-settings.register_profile("default", deadline=None, max_examples=12, derandomize=True)
+settings.register_profile("default", deadline=None, max_examples=10, derandomize=True)
 settings.load_profile("default")
 
 

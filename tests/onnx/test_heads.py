@@ -170,6 +170,7 @@ def test_soft_suppression_becomes_a_loop():
     assert "Loop" in operators(check_export(net_of(layer, *inputs, outputs=3), inputs))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shared", ["one", "none", "axis"])
 @pytest.mark.parametrize(
     "attributes",

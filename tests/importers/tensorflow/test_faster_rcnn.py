@@ -48,7 +48,10 @@ DETECTORS = [
 ]
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize(
+    "detector",
+    [pytest.param(each, marks=[pytest.mark.long] * (index % 3 > 0)) for index, each in enumerate(DETECTORS)],
+)
 def test_the_detections_are_opencvs(tmp_path, detector):
     binary, text, _ = write(tmp_path, detector)
     x = image(detector.seed)
