@@ -50,7 +50,8 @@ class Compiled:
             raise InputError(
                 f"input {name!r} of {net.name!r} decides shapes: only the net itself can be called"
             )
-        self.inputs = {name: Spec(tuple(each.shape), str(each.dtype)) for name, each in feeds.items()}
+        self.inputs = _specs(feeds)
+        self._kinds = _kinds(feeds)
         self.outputs = outputs
         self._chunks = chunks_of(program, feeds)
 
@@ -79,11 +80,9 @@ class Compiled:
         feeds = as_feeds(program.graph, x, inputs, double=program.policy.compute == "float64")
         if any(isinstance(each, jax.core.Tracer) for each in feeds.values()):
             raise InputError("a compiled net cannot be traced: net.apply is the function for that")
-        found = {name: Spec(tuple(each.shape), str(each.dtype)) for name, each in feeds.items()}
-        if found != self.inputs:
-            got, want = (
-                ", ".join(f"{n}: {spec}" for n, spec in each.items()) for each in (found, self.inputs)
-            )
+        if _kinds(feeds) != self._kinds:
+            specs = _specs(feeds), self.inputs
+            got, want = (", ".join(f"{name}: {spec}" for name, spec in each.items()) for each in specs)
             raise InputError(f"{program.graph.name!r} was compiled for {want}; got {got}")
         return guarded(program, lambda: in_chunks(self._compute, feeds, self._chunks))
 
@@ -94,3 +93,12 @@ class Compiled:
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name}: {spec}" for name, spec in self.inputs.items())
         return f"Compiled({self._program.graph.name!r}, {inputs} -> {', '.join(self.outputs)})"
+
+
+def _specs(feeds: Mapping[str, Any]) -> dict[str, Spec]:
+    return {name: Spec(tuple(each.shape), str(each.dtype)) for name, each in feeds.items()}
+
+
+def _kinds(feeds: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what must be the same in each call; a type's name takes long to tell."""
+    return {name: (each.shape, each.dtype) for name, each in feeds.items()}
