@@ -97,7 +97,7 @@ LIBRARIES = {
     "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
     "cache": ("jax",),
     "chunks": ("jax",),
-    "compiled": ("jax",),
+    "compiled": ("numpy", "jax"),
     "programs": ("jax",),
     "tuning": ("numpy", "jax"),
     "memory": (),

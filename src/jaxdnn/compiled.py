@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
 from jaxdnn.chunks import chunk, chunks_of, in_chunks
 from jaxdnn.errors import InputError
@@ -51,7 +52,7 @@ class Compiled:
                 f"input {name!r} of {net.name!r} decides shapes: only the net itself can be called"
             )
         self.inputs = _specs(feeds)
-        self._kinds = _kinds(feeds)
+        self._kinds = {name: (each.shape, each.dtype) for name, each in feeds.items()}
         self.outputs = outputs
         self._chunks = chunks_of(program, feeds)
 
@@ -77,14 +78,22 @@ class Compiled:
                 inside a transformation of jax, which :meth:`jaxdnn.Net.apply` is for.
         """
         program = self._program
-        feeds = as_feeds(program.graph, x, inputs, double=program.policy.compute == "float64")
+        named = x if isinstance(x, Mapping) else {next(iter(self.inputs)): x}
+        feeds = {**named, **inputs}
+        # What fits need not be made to fit, which takes longer than all else here.
+        if not self._fits(feeds):
+            feeds = as_feeds(program.graph, x, inputs, double=program.policy.compute == "float64")
         if any(isinstance(each, jax.core.Tracer) for each in feeds.values()):
             raise InputError("a compiled net cannot be traced: net.apply is the function for that")
-        if _kinds(feeds) != self._kinds:
+        if not self._fits(feeds):
             specs = _specs(feeds), self.inputs
             got, want = (", ".join(f"{name}: {spec}" for name, spec in each.items()) for each in specs)
             raise InputError(f"{program.graph.name!r} was compiled for {want}; got {got}")
         return guarded(program, lambda: in_chunks(self._compute, feeds, self._chunks))
+
+    def _fits(self, feeds: Mapping[str, Any]) -> bool:
+        arrays = all(isinstance(each, np.ndarray | jax.Array) for each in feeds.values())
+        return arrays and {name: (each.shape, each.dtype) for name, each in feeds.items()} == self._kinds
 
     def _compute(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         found = self._run(feeds)
@@ -97,8 +106,3 @@ class Compiled:
 
 def _specs(feeds: Mapping[str, Any]) -> dict[str, Spec]:
     return {name: Spec(tuple(each.shape), str(each.dtype)) for name, each in feeds.items()}
-
-
-def _kinds(feeds: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what must be the same in each call; a type's name takes long to tell."""
-    return {name: (each.shape, each.dtype) for name, each in feeds.items()}

@@ -53,6 +53,20 @@ def test_data_of_other_shapes_share_what_is_prepared(monkeypatch):
     assert len(made) == 2 * count
 
 
+@pytest.mark.parametrize("more", [{}, {"b": {"bias": (X[0, 0], X[0, 1])}}])
+def test_a_dict_that_changes_is_read_anew(more):
+    def function(params, x):
+        return x @ params["a"]["w"] + sum(jax.tree.leaves(params.get("b", 0.0)))
+
+    jitted, params = jit_here(function), {**more, "a": {"w": W}}
+    for _ in range(2):
+        np.testing.assert_allclose(jitted(params, X), function(params, X))
+    params["a"]["w"] = W + 1
+    np.testing.assert_allclose(jitted(params, X), function(params, X))
+    params["b"] = {"bias": (X[1, 0], X[1, 1])}
+    np.testing.assert_allclose(jitted(params, X), function(params, X))
+
+
 def test_nothing_traced_is_kept():
     """A call inside of a transformation leaves nothing of it behind."""
     jitted = jit_here(lambda w, x: x @ jnp.sin(w))
