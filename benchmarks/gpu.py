@@ -8,8 +8,8 @@ float32 and its inputs from the host.
 
 A net cannot be faster than its products at the rate that a large matrix product of the type reaches, nor than its
 parameters, inputs and outputs at the rate at which a large array is copied: "roofline" is the larger of both times, as
-a part of the net's. A half type that is slower than float32 is called a defect. ``--platform cpu`` tries
-the script, and saves nothing.
+a part of the net's. A half type that is slower than float32 is called a defect. ``--platform cpu`` tries the
+script, and saves nothing.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def measured(
         rows[way] = {"milliseconds": median}
         if way in POLICIES:
             dtype = POLICIES[way]
-            least = max(flops / peak[dtype], moved * np.dtype(jnp.dtype(dtype)).itemsize / 4 / peak["copy"])
+            least = max(flops / peak[dtype], moved * jnp.dtype(dtype).itemsize / 4 / peak["copy"])
             rows[way]["roofline"] = least * 1e3 / median
     return rows
 

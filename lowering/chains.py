@@ -18,7 +18,6 @@ from jaxdnn.layers.base import Layer, normalize_axis
 from jaxdnn.layers.convolution import Conv
 from jaxdnn.layers.elementwise import Eltwise
 from jaxdnn.layers.shape import Concat
-from jaxdnn.lowering import native
 from jaxdnn.lowering.layout import finished_image
 from jaxdnn.lowering.recipes import UNFINISHED, Finish, Place, ShapeMismatch, may_call_kernels
 
@@ -59,13 +58,17 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
     def may_begin(node: Node) -> bool:
         return type(node.layer) is Conv and may_join(node)
 
+    def chain_of(node: Node) -> Chain:
+        return taken.get(node.name) or Chain((node,))
+
+    def is_read_once(name: str) -> bool:
+        return counts[name] == 1 and name not in wanted
+
     def reader(node: Node) -> Node | None:
         """Return the only one that reads what a node computes."""
         (name,) = node.outputs
-        if counts[name] > 1 or name in wanted or name not in readers:
-            return None
-        behind = readers[name]
-        return behind if behind.name not in taken and may_join(behind) else None
+        behind = readers[name] if is_read_once(name) else None
+        return behind if behind and behind.name not in taken and may_join(behind) else None
 
     for node in nodes:
         if not may_begin(node):
@@ -85,9 +88,9 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
             taken.update((each.name, chain) for each in found)
     parts: dict[str, Chain] = {}  # what may be a part of something, by its result
     for node in nodes:
-        chain = taken.get(node.name) or Chain((node,))
+        chain = chain_of(node)
         if node is chain.nodes[-1] and may_begin(chain.nodes[0]) and not chain.added:
-            parts.update((name, chain) for name in node.outputs if counts[name] == 1 and name not in wanted)
+            parts.update((name, chain) for name in node.outputs if is_read_once(name))
     for node in nodes:
         if (
             type(node.layer) is Concat
@@ -98,12 +101,7 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
             joined = tuple(parts[name] for name in node.inputs)
             chain = Chain((*(each for part in joined for each in part.nodes), node), parts=joined)
             taken.update((each.name, chain) for each in chain.nodes)
-    result = []
-    for node in nodes:
-        chain = taken.get(node.name) or Chain((node,))
-        if node is chain.nodes[-1]:
-            result.append(chain)
-    return result
+    return [chain_of(node) for node in nodes if node is chain_of(node).nodes[-1]]
 
 
 def _is_sum(layer: Layer) -> bool:
@@ -142,26 +140,27 @@ def _joined(
     chain: Chain, run: Run, weights_of: Callable[[Node], Mapping[str, Any]], known: Mapping[str, Any]
 ) -> Any:
     """Let each convolution write its channels into one array."""
-    if not may_call_kernels() or native.kernels() is None:
+    if not may_call_kernels():
         return None
     concat, heads = chain.nodes[-1].layer, [part.nodes[0] for part in chain.parts]
     convs = [head.layer for head in heads if isinstance(head.layer, Conv)]
-    found = [finished_image(head.layer, tuple(map(known.get, head.inputs)), None) for head in heads]
+    relaid = [finished_image(head.layer, tuple(map(known.get, head.inputs)), None) for head in heads]
+    found = [each for each in relaid if each is not None]
     filters = [conv.filters or 0 for conv in convs]  # 0 where the weight is an input
     assert isinstance(concat, Concat)
-    if not (all(found) and all(filters) and len({conv.channels_last for conv in convs}) == 1):
+    if len(found) < len(heads) or not all(filters) or len({conv.channels_last for conv in convs}) > 1:
+        return None
+    ranks = {arrays[0].ndim for _, arrays, _, _ in found}
+    if max(ranks) > 4:  # kernels slide along one or two axes
+        return None
+    if any(
+        normalize_axis(concat.axis, rank) != (rank - 1 if convs[0].channels_last else 1) for rank in ranks
+    ):
         return None
     y: Any = None
-    wrap: Callable[[Any], Any]
-    for index, (part, head, relaid) in enumerate(zip(chain.parts, heads, found, strict=True)):
-        assert relaid is not None
-        layer, arrays, _, wrap = relaid
-        rank = arrays[0].ndim
-        if rank > 4:  # kernels slide along one or two axes
-            return None
-        if normalize_axis(concat.axis, rank) != (rank - 1 if convs[0].channels_last else 1):
-            return None
+    for index, (part, head, (layer, arrays, _, _)) in enumerate(zip(chain.parts, heads, found, strict=True)):
         place = Place(sum(filters[:index]), sum(filters))
         after = {"added": y, "finish": replace(part.finish, place=place)}
         (y,) = run(replace(head, layer=layer), weights_of(head), arrays, after)
+    wrap = found[-1][3]
     return wrap(y)

@@ -72,7 +72,7 @@ class _Prepared:
     def _leaves(self, params: Any) -> list[Any]:
         """Return the leaves of params: jax takes 50 µs for 150, so those of the latest dict, if it holds the same."""
         latest, values, leaves = self._flat
-        if params is latest and _are(_values(params), values):
+        if params is latest and same_arrays(_values(params), values):
             return leaves
         leaves = jax.tree.leaves(params)
         flat = isinstance(params, dict) and all(isinstance(slots, dict) for slots in params.values())
@@ -86,7 +86,7 @@ class _Prepared:
     def _shared_for(self, weights: list[Any]) -> dict[Any, Any]:
         """Return what has been prepared of these weights, for data of any shapes; what was of others is dropped."""
         shared = self._shared  # read once: another thread may call with other weights
-        if not _are(shared[0], weights):
+        if not same_arrays(shared[0], weights):
             self._shared = shared = weights, {}
         return shared[1]
 
@@ -105,7 +105,7 @@ class _Compiled:
 
     def fits(self, weights: list[Any]) -> bool:
         """Return whether it computes with these weights."""
-        if _are(weights, self._latest[0]):
+        if same_arrays(weights, self._latest[0]):
             return True
         traced = any(isinstance(each, jax.core.Tracer) for each in weights)
         return not traced and _shapes(weights) == self._shapes
@@ -115,7 +115,7 @@ class _Compiled:
     ) -> Any:
         """Compute results, and before that prepare new weights; ``shared_for(weights)`` is what others prepared."""
         latest, prepared, kept = self._latest
-        if not _are(weights, latest):
+        if not same_arrays(weights, latest):
             prepared, kept = self._ready(weights, shared_for(weights))
             self._latest = weights, prepared, kept
         return jax.tree.unflatten(self._results, self._finish(prepared, kept, data))
@@ -133,9 +133,9 @@ class _Compiled:
         return prepared, [weights[index] for index in self._kept]
 
 
-def _are(arrays: list[Any], others: list[Any]) -> bool:
+def same_arrays(arrays: list[Any], others: list[Any]) -> bool:
     """Return whether these are the very same arrays."""
-    return len(arrays) == len(others) and all(map(is_, arrays, others))
+    return arrays is others or (len(arrays) == len(others) and all(map(is_, arrays, others)))
 
 
 def _values(params: dict[str, dict[str, Any]]) -> list[Any]:

@@ -176,13 +176,14 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
   const int64_t panels = std::min({shared, kept, task.panels});
   const int64_t parts = (task.panels + panels - 1) / panels * groups;
   const int64_t pieces = std::clamp<int64_t>((wanted + parts - 1) / parts, 1, all);
+  const Pieces shares(all, pieces);
   const auto work = [&](int64_t item) {
     const int64_t piece = item % pieces, part = item / pieces, group = part % groups;
     const int64_t begin = part / groups * panels, end = std::min(begin + panels, task.panels);
-    int64_t i = piece * all / pieces, row = i / spans, span = i % spans;
+    int64_t i = shares.First(piece), row = i / spans, span = i % spans;
     int64_t image = row / task.out_height;
     row %= task.out_height;
-    for (const int64_t last = (piece + 1) * all / pieces; i < last; ++i) {
+    for (const int64_t last = shares.First(piece + 1); i < last; ++i) {
       const int64_t first = columns.First(span);
       Compute(task, {image, row, first, columns.First(span + 1) - first, group}, begin, end);
       if (++span < spans) continue;

@@ -41,6 +41,16 @@ inline void Leave(int cpu) {
 #endif
 }
 
+// So many things in pieces; where they do not divide, the first pieces have one more.
+struct Pieces {
+  int64_t least, longer;
+
+  Pieces(int64_t count, int64_t pieces) : least(count / pieces), longer(count % pieces) {}
+
+  // Where a piece begins, which is where the one before it ends.
+  int64_t First(int64_t piece) const { return piece * least + std::min(piece, longer); }
+};
+
 // Calls work(i) for all 0 <= i < items, on this thread and on those of the pool that are free. Each thread begins with
 // a range of its own, in whose cache the layer before may have left what it reads, and then helps with the others'.
 // Threads that come too late find nothing left to do: this waits for what others have begun, and never for them to
@@ -61,9 +71,10 @@ void Parallel(xla::ffi::ThreadPool& pool, int64_t threads, int64_t items, const 
     return;
   }
   auto shared = std::make_shared<Shared>();
+  const Pieces pieces(items, threads);
   for (int64_t t = 0; t < threads; ++t) {
-    shared->ranges[t].next.store(t * items / threads, std::memory_order_relaxed);
-    shared->ranges[t].end = (t + 1) * items / threads;
+    shared->ranges[t].next.store(pieces.First(t), std::memory_order_relaxed);
+    shared->ranges[t].end = pieces.First(t + 1);
   }
   // `work` is read only for an item that is not done, which is while the caller waits.
   auto help = [shared, threads, work = &work](int64_t own) {
@@ -87,16 +98,6 @@ void Parallel(xla::ffi::ThreadPool& pool, int64_t threads, int64_t items, const 
   }
 }
 
-// So many things in pieces; where they do not divide, the first pieces have one more.
-struct Pieces {
-  int64_t least, longer;
-
-  Pieces(int64_t count, int64_t pieces) : least(count / pieces), longer(count % pieces) {}
-
-  // Where a piece begins, which is where the one before it ends.
-  int64_t First(int64_t piece) const { return piece * least + std::min(piece, longer); }
-};
-
 // How many threads share a kernel's work.
 inline int64_t Threads(xla::ffi::ThreadPool& pool, bool worth_sharing) {
   return worth_sharing ? std::max<int64_t>(1, pool.num_threads()) : 1;
@@ -106,7 +107,8 @@ inline int64_t Threads(xla::ffi::ThreadPool& pool, bool worth_sharing) {
 template <typename Work>
 void ParallelFor(xla::ffi::ThreadPool& pool, int64_t threads, int64_t count, const Work& work) {
   const int64_t items = std::min(count, kItemsPerThread * threads);
+  const Pieces pieces(count, items);
   Parallel(pool, threads, items, [&](int64_t item) {
-    for (int64_t i = item * count / items; i < (item + 1) * count / items; ++i) work(i);
+    for (int64_t i = pieces.First(item); i < pieces.First(item + 1); ++i) work(i);
   });
 }

@@ -197,8 +197,9 @@ ffi::Error Run(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F
   task.products = task.values + kPlaces * most * task.value_row;
   const int64_t panels = task.panels, all = in[0] * task.tile_rows * task.tile_columns;
   const int64_t strips = (all + most - 1) / most;
+  const Pieces pieces(all, strips);
   for (int64_t strip = 0; strip < strips; ++strip) {
-    const int64_t start = strip * all / strips, tiles = (strip + 1) * all / strips - start;
+    const int64_t start = pieces.First(strip), tiles = pieces.First(strip + 1) - start;
     const auto threads = [&](int64_t numbers) {  // of one place of one tile
       return Threads(pool, kPlaces * tiles * numbers >= kWorthSharing * kLanes);
     };

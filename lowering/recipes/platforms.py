@@ -11,6 +11,8 @@ from typing import Any
 import jax
 from jax import lax
 
+from jaxdnn.lowering import native
+
 CPU = "cpu"
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
@@ -70,8 +72,8 @@ def on_cpu() -> bool:
 
 
 def may_call_kernels() -> bool:
-    """Return whether what is traced may call C++ kernels: it runs on a CPU, and in this process."""
-    return on_cpu() and _kernels.get()
+    """Return whether what is traced may call C++ kernels: it runs on a CPU, in this process, and there are any."""
+    return on_cpu() and _kernels.get() and native.kernels() is not None
 
 
 def only_platform() -> str | None:

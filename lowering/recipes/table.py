@@ -288,7 +288,8 @@ class Plan:
 
     def __call__(self) -> str:
         """Return the recipe's name, and those of the convolutions that it is made of."""
-        return _describe(self.task, _possible(self.choices))
+        kernels = self.choices.kernels and native.kernels() is not None
+        return _describe(self.task, replace(self.choices, kernels=kernels))
 
 
 @lru_cache(maxsize=4096)
@@ -357,14 +358,9 @@ def convolve(
     # A CPU's images lie channels last, whatever the summary's do.
     choices = _choices.get()
     note = Plan(task.replace(channels_last=True), choices)
-    forms = _forms(task, _possible(choices, may_call_kernels()), finish)
+    forms = _forms(task, replace(choices, kernels=choices.kernels and may_call_kernels()), finish)
     y: jax.Array = by_platform(*forms, x, weight, bias, added, note=note)
     return y
-
-
-def _possible(choices: Choices, allowed: bool = True) -> Choices:
-    """Return the choices without kernels where these are not allowed, or there are none."""
-    return replace(choices, kernels=choices.kernels and allowed and native.kernels() is not None)
 
 
 class ShapeMismatch(Exception):  # noqa: N818  (a question answered, not an error)

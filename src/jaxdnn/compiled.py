@@ -81,11 +81,12 @@ class Compiled:
         named = x if isinstance(x, Mapping) else {next(iter(self.inputs)): x}
         feeds = {**named, **inputs}
         # What fits need not be made to fit, which takes longer than all else here.
-        if not self._fits(feeds):
+        fits = self._fits(feeds)
+        if not fits:
             feeds = as_feeds(program.graph, x, inputs, double=program.policy.compute == "float64")
         if any(isinstance(each, jax.core.Tracer) for each in feeds.values()):
             raise InputError("a compiled net cannot be traced: net.apply is the function for that")
-        if not self._fits(feeds):
+        if not (fits or self._fits(feeds)):
             specs = _specs(feeds), self.inputs
             got, want = (", ".join(f"{name}: {spec}" for name, spec in each.items()) for each in specs)
             raise InputError(f"{program.graph.name!r} was compiled for {want}; got {got}")

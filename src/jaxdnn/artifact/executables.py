@@ -15,7 +15,6 @@ import platform
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from operator import is_
 from typing import Any
 
 import jax
@@ -27,6 +26,7 @@ from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.cache import uncached
 from jaxdnn.errors import FileError, InputError
 from jaxdnn.lowering import native
+from jaxdnn.lowering.preparation import same_arrays
 from jaxdnn.lowering.recipes import CPU, jit_for
 
 
@@ -166,7 +166,7 @@ def load_executable(
         known, arguments = latest
         if max(stored.kept or (), default=-1) >= len(weights):
             raise FileError(f"{stored.member!r} reads more than the {len(weights)} params that there are")
-        if len(known) != len(weights) or not all(map(is_, known, weights)):
+        if not same_arrays(known, weights):
             kept = weights if stored.kept is None else [weights[number] for number in stored.kept]
             prepared = (array for each in preparations for array in each.execute(weights))
             arguments = [*prepared, *kept]
