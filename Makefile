@@ -37,7 +37,7 @@ test-long: $(VENV)/.dev $(VENV)/opencv5
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --quiet --editable ".[bench]"
 	cd benchmarks && ../$(BIN)/python cpu.py && ../$(BIN)/python cpu.py --batch 8 --blocks 5 --tune 10
-	cd benchmarks && ../$(BIN)/python cold_start.py
+	cd benchmarks && ../$(BIN)/python cold_start.py && ../$(BIN)/python calls.py
 	cd benchmarks && ../$(BIN)/python gpu.py && ../$(BIN)/python gpu.py --batch 8
 
 lint: $(VENV)/.dev

@@ -7,7 +7,7 @@ for: rows are cut to those that are valid, sizes are constants. For other sizes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +51,25 @@ def compute(
     static = {name: np.asarray(feeds.pop(name)) for name in program.static_inputs if name in feeds}
     values = _Call(program, params, feeds, fixed=static).outputs(outputs, as_computed)
     return {name: _returned(values[name]) for name in outputs}
+
+
+def again(
+    program: Program, params: Params, inputs: Mapping[str, Any], outputs: tuple[str, ...]
+) -> Callable[[Mapping[str, Any]], dict[str, Any]] | None:
+    """Return :func:`compute` for inputs of these names, shapes and types, for which it has been called.
+
+    None if it computes in several parts, or for values of an input.
+    """
+    wanted = tuple(dict.fromkeys(map(program.graph.resolve, outputs)))
+    if wanted in program.parts or any(name in inputs for name in program.static_inputs):
+        return None
+    run = program.jitted(program, outputs, {}).again(params, inputs, {})
+
+    def call(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        values = run(inputs, {})
+        return {name: _returned(values[name]) for name in outputs}
+
+    return call
 
 
 def _returned(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -12,24 +13,42 @@ import jax
 from jaxdnn.lowering.recipes import CPU, jit_for, only_platform
 
 
-def jit_here(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit_here(function: Callable[..., Any]) -> Jitted:
     """Return ``jax.jit(function)`` of params and data, for the platform of this process where that is one.
 
     On a CPU, what depends on the params alone is computed once for each set of arrays.
     """
-    inside = jax.jit(function)
-    platform = only_platform()
-    if platform is None:
-        return inside
-    alone = _Prepared(function) if platform == CPU else jit_for(platform, function)
+    return Jitted(function, only_platform())
 
-    def call(params: Any, *data: Any) -> Any:
+
+class Jitted:
+    """What :func:`jit_here` returns."""
+
+    def __init__(self, function: Callable[..., Any], platform: str | None) -> None:
+        self._inside = jax.jit(function)
+        self._alone: Any = self._inside
+        if platform is not None:
+            self._alone = _Prepared(function) if platform == CPU else jit_for(platform, function)
+
+    def __call__(self, params: Any, *data: Any) -> Any:
+        """Call it."""
         try:
-            return alone(params, *data)
+            return self._alone(params, *data)
         except ValueError:  # inside another transformation jax has no compiler options, and other platforms
-            return inside(params, *data)
+            return self._inside(params, *data)
 
-    return call
+    def again(self, params: Any, *data: Any) -> Callable[..., Any]:
+        """Return ``f(*data)`` for the arrays that params hold now, after a call with data of these shapes and types."""
+        alone, inside = self._alone, self._inside
+        again = alone.again(params, *data) if isinstance(alone, _Prepared) else partial(alone, params)
+
+        def call(*data: Any) -> Any:
+            try:
+                return again(*data)
+            except ValueError:
+                return inside(params, *data)
+
+        return call
 
 
 def bound(function: Callable[..., Any], params: Any, *data: Any) -> Callable[..., Any]:
@@ -51,14 +70,13 @@ class _Prepared:
         self._function = function
         self._compiled: dict[Any, _Compiled] = {}
         self._shared: tuple[list[Any], dict[Any, Any]] = ([], {})
-        self._flat: tuple[Any, list[Any], list[Any]] = (None, [], [])
         self._lock = threading.RLock()
 
     def __call__(self, params: Any, *data: Any) -> Any:
         """Call it; raise ValueError inside another transformation of jax."""
-        weights = self._leaves(params)
+        weights = jax.tree.leaves(params)
         given, structure = jax.tree.flatten(data)
-        key = structure, tuple((each.shape, each.dtype) for each in given)
+        key = _key(given, structure)
         compiled = self._compiled.get(key)
         if compiled is None or not compiled.fits(weights):
             if any(isinstance(each, jax.core.Tracer) for each in (*weights, *given)):
@@ -69,19 +87,13 @@ class _Prepared:
                     compiled = self._compiled[key] = _Compiled(self._function, params, data)
         return compiled(weights, given, self._shared_for)
 
-    def _leaves(self, params: Any) -> list[Any]:
-        """Return the leaves of params: jax takes 50 µs for 150, so those of the latest dict, if it holds the same."""
-        latest, values, leaves = self._flat
-        if params is latest and same_arrays(_values(params), values):
-            return leaves
-        leaves = jax.tree.leaves(params)
-        flat = isinstance(params, dict) and all(isinstance(slots, dict) for slots in params.values())
-        if flat and not any(isinstance(each, jax.core.Tracer) for each in leaves):
-            values = _values(params)
-            # Otherwise something else holds leaves, and could get others unseen.
-            whole = {*map(id, values)} == {*map(id, leaves)} and len(values) == len(leaves)
-            self._flat = (params, values, leaves) if whole else (None, [], [])
-        return leaves
+    def again(self, params: Any, *data: Any) -> Callable[..., Any]:
+        """Return ``f(*data)`` for these params, where shapes and types of the data are not compared any more."""
+        weights = jax.tree.leaves(params)
+        compiled = self._compiled.get(_key(*jax.tree.flatten(data)))
+        if compiled is None or not compiled.fits(weights):
+            return partial(self, params)
+        return lambda *data: compiled(weights, jax.tree.leaves(data), self._shared_for)
 
     def _shared_for(self, weights: list[Any]) -> dict[Any, Any]:
         """Return what has been prepared of these weights, for data of any shapes; what was of others is dropped."""
@@ -115,8 +127,9 @@ class _Compiled:
     ) -> Any:
         """Compute results, and before that prepare new weights; ``shared_for(weights)`` is what others prepared."""
         latest, prepared, kept = self._latest
-        if not same_arrays(weights, latest):
-            prepared, kept = self._ready(weights, shared_for(weights))
+        if weights is not latest:
+            if not same_arrays(weights, latest):
+                prepared, kept = self._ready(weights, shared_for(weights))
             self._latest = weights, prepared, kept
         return jax.tree.unflatten(self._results, self._finish(prepared, kept, data))
 
@@ -138,8 +151,8 @@ def same_arrays(arrays: list[Any], others: list[Any]) -> bool:
     return arrays is others or (len(arrays) == len(others) and all(map(is_, arrays, others)))
 
 
-def _values(params: dict[str, dict[str, Any]]) -> list[Any]:
-    return [array for slots in params.values() for array in slots.values()]
+def _key(given: list[Any], structure: Any) -> Any:
+    return structure, tuple((each.shape, each.dtype) for each in given)
 
 
 def _shapes(arrays: list[Any]) -> list[Any]:

@@ -37,7 +37,7 @@ from jaxdnn.lowering.padded import (
 )
 from jaxdnn.lowering.places import place
 from jaxdnn.lowering.precision import at_least_float32, cast, is_half, widest
-from jaxdnn.lowering.preparation import jit_here
+from jaxdnn.lowering.preparation import Jitted, jit_here
 from jaxdnn.lowering.recipes import Choices, choosing, on_cpu
 from jaxdnn.lowering.registry import LOWERINGS, Lowering
 from jaxdnn.lowering.rows import keeps_rows, may_need_rows
@@ -83,7 +83,7 @@ class Program(ComparedByContent):
         self._types = {node.name: self._types_of(node) for node in graph.nodes}
         self._check_policy()
         self.parts: dict[tuple[str, ...], tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {}
-        self._compiled: dict[tuple[Any, ...], Callable[..., dict[str, Any]]] = {}
+        self._compiled: dict[tuple[Any, ...], Jitted] = {}
         self._default_outputs: dict[frozenset[str], tuple[str, ...]] = {}
         self._lock = threading.Lock()
         unknown = [node for node in graph.nodes if self._lowerings[node.name] is None]
@@ -189,7 +189,7 @@ class Program(ComparedByContent):
 
     def jitted(
         self, function: Callable[..., Any], names: tuple[str, ...], fixed: Mapping[str, np.ndarray]
-    ) -> Callable[..., dict[str, Any]]:
+    ) -> Jitted:
         """Return ``f(params, inputs, known)``, compiled per shape.
 
         Args:

@@ -27,7 +27,18 @@ MAY_IMPORT = {
     "comparison": ("chart", "errors", "lowering", "net", "tables"),
     "net": (
         *("errors", "feeds", "finite", "ir", "policy", "lowering", "initialize", "summary"),
-        *("new_layer", "surgery", "artifact", "onnx", "warmup", "chunks", "compiled", "tuning", "programs"),
+        *(
+            "new_layer",
+            "surgery",
+            "artifact",
+            "onnx",
+            "warmup",
+            "chunks",
+            "compiled",
+            "tuning",
+            "programs",
+            "calls",
+        ),
     ),
     "artifact": (
         *(
@@ -50,6 +61,7 @@ MAY_IMPORT = {
         "importers",  # only exporting, for files that are written whole or not at all
     ),
     "cache": ("errors",),
+    "calls": ("chunks", "feeds", "ir", "lowering"),
     "chunks": ("ir", "lowering"),
     "compiled": ("chunks", "errors", "feeds", "lowering", "net", "programs"),
     "programs": ("errors", "ir", "lowering", "policy"),
@@ -96,6 +108,7 @@ LIBRARIES = {
     "onnx": ("numpy", "jax", "onnx"),
     "artifact": ("numpy", "jax", "jaxlib", "safetensors"),
     "cache": ("jax",),
+    "calls": ("jax", "numpy"),
     "chunks": ("jax",),
     "compiled": ("numpy", "jax"),
     "programs": ("jax",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdnn.errors import InputError
 from jaxdnn.ir import Graph, Value
-from jaxdnn.lowering import Spec
+from jaxdnn.lowering import Program, Spec
 from jaxdnn.lowering.ragged import Ragged
 
 
@@ -47,6 +47,27 @@ def as_feeds(graph: Graph, x: Any, inputs: Mapping[str, Any], *, double: bool = 
         if value.default is not None and value.name not in feeds:
             feeds[value.name] = np.full((batch, *(value.shape or ())[1:]), value.default, value.dtype)
     return feeds
+
+
+def output_names(
+    program: Program, feeds: Mapping[str, Any], outputs: Iterable[str] | None
+) -> tuple[str, ...]:
+    """Return the names of the values that a call returns.
+
+    Args:
+        program: what is called.
+        feeds: arrays by input name.
+        outputs: names as the call states them: of any layer or blob, or None for the program's own outputs.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    if outputs is None:
+        return program.default_outputs(feeds)
+    names = (outputs,) if isinstance(outputs, str) else tuple(dict.fromkeys(outputs))
+    for name in names:
+        program.graph.resolve(name)
+    return names
 
 
 def _as_input(value: Value, array: Any, double: bool) -> Any:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 import jax
 import numpy as np
 
-from jaxdnn.chunks import compute_batch
+from jaxdnn.calls import Calls
 from jaxdnn.errors import located
-from jaxdnn.feeds import as_feeds, has_open_inputs, stated_inputs
+from jaxdnn.feeds import as_feeds, has_open_inputs, output_names, stated_inputs
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
 from jaxdnn.lowering import Inferred, Program, Spec, common_specs, infer, infer_open
@@ -58,9 +58,13 @@ class Net:
     source: Source
     missing: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def params(self) -> dict[str, dict[str, Any]]:
-        """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``."""
+        """jax arrays by layer and slot, ``{"conv1": {"weight": …, "bias": …}}``; to change it changes no net."""
+        return {owner: dict(slots) for owner, slots in self._params.items()}
+
+    @cached_property
+    def _params(self) -> dict[str, dict[str, Any]]:
         leaves, structure = jax.tree.flatten({owner: dict(slots) for owner, slots in self.stored.items()})
         if any(isinstance(leaf, np.ndarray | np.generic) for leaf in leaves):
             # While jax traces, the arrays would be tracers of that trace, and this property outlives it.
@@ -184,11 +188,7 @@ class Net:
             InputError: a name is unknown, or an input is missing or of a wrong rank or type.
             ShapeError: the layers cannot compute on inputs of these shapes.
         """
-        feeds = self._feeds(x, inputs)
-        require_complete(list(self.missing))
-        names = self._names(feeds, outputs)
-        program, params = self.program, self.params
-        return guarded(program, lambda: compute_batch(program, params, feeds, names))
+        return self._calls(x, inputs, outputs)
 
     def tune(
         self,
@@ -224,7 +224,7 @@ class Net:
         feeds = self._feeds(x, inputs)
         require_complete(list(self.missing))
         names = tuple(n for n in self.graph.computable(feeds) if self.graph.resolve(n) == n)
-        program, params = self.program, self.params
+        program, params = self.program, self._params
         return guarded(program, lambda: compute(program, params, feeds, names, as_computed=True))
 
     def warmup(
@@ -390,9 +390,9 @@ class Net:
         return as_feeds(self.graph, x, inputs, double=self.policy.compute == "float64")
 
     def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> tuple[str, ...]:
-        if outputs is None:
-            return self.program.default_outputs(feeds)
-        names = (outputs,) if isinstance(outputs, str) else tuple(dict.fromkeys(outputs))
-        for name in names:
-            self.graph.resolve(name)  # an unknown name is an error before anything is traced
-        return names
+        return output_names(self.program, feeds, outputs)
+
+    @cached_property
+    def _calls(self) -> Calls:
+        require_complete(list(self.missing))
+        return Calls(self.program, self._params)

@@ -26,7 +26,6 @@ from jaxdnn.artifact.stablehlo import Structures, first_line
 from jaxdnn.cache import uncached
 from jaxdnn.errors import FileError, InputError
 from jaxdnn.lowering import native
-from jaxdnn.lowering.preparation import same_arrays
 from jaxdnn.lowering.recipes import CPU, jit_for
 
 
@@ -149,7 +148,7 @@ def _bare(compiled: Any, device: jax.Device) -> bytes:
 def load_executable(
     stored: StoredExecutable, members: Mapping[str, memoryview], device: jax.Device
 ) -> Callable[[Arrays, Arrays], Results]:
-    """Return the function that machine code computes; it is given arrays on the device.
+    """Return the function that machine code computes; it is given arrays on the device, and prepares each dict once.
 
     Raises:
         FileError: XLA cannot read it.
@@ -158,23 +157,25 @@ def load_executable(
         run, *preparations = pool.map(lambda member: _load(member, members, device), stored.members)
     outputs = sorted(stored.outputs)
     counts = sorted(name for name, axis in stored.outputs.items() if axis is not None)
-    latest: tuple[list[Any], list[Any]] = ([], [])
+    latest: tuple[Arrays, list[Any]] = ({}, [])
 
     def call(params: Arrays, inputs: Arrays) -> Results:
         nonlocal latest
-        weights = [params[name] for name in sorted(params)]
         known, arguments = latest
-        if max(stored.kept or (), default=-1) >= len(weights):
-            raise FileError(f"{stored.member!r} reads more than the {len(weights)} params that there are")
-        if not same_arrays(known, weights):
-            kept = weights if stored.kept is None else [weights[number] for number in stored.kept]
-            prepared = (array for each in preparations for array in each.execute(weights))
-            arguments = [*prepared, *kept]
-            latest = weights, arguments
+        if known is not params:
+            arguments = ready(params)
+            latest = params, arguments
         results = run.execute([*arguments, *(inputs[name] for name in sorted(inputs))])
         return dict(zip(outputs, results, strict=False)), dict(
             zip(counts, results[len(outputs) :], strict=True)
         )
+
+    def ready(params: Arrays) -> list[Any]:
+        weights = [params[name] for name in sorted(params)]
+        if max(stored.kept or (), default=-1) >= len(weights):
+            raise FileError(f"{stored.member!r} reads more than the {len(weights)} params that there are")
+        kept = weights if stored.kept is None else [weights[number] for number in stored.kept]
+        return [*(array for each in preparations for array in each.execute(weights)), *kept]
 
     return call
 
