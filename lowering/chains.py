@@ -14,6 +14,7 @@ from typing import Any
 
 from jaxdnn.errors import JaxdnnError
 from jaxdnn.ir import Node
+from jaxdnn.layers.arithmetic import Binary
 from jaxdnn.layers.base import Layer, normalize_axis
 from jaxdnn.layers.convolution import Conv
 from jaxdnn.layers.elementwise import Eltwise
@@ -105,6 +106,8 @@ def chains(nodes: Iterable[Node], wanted: Container[str], may_join: Callable[[No
 
 
 def _is_sum(layer: Layer) -> bool:
+    if type(layer) is Binary:
+        return layer.function == "add"
     return type(layer) is Eltwise and layer.operation == "sum" and {*layer.coefficients} <= {1}
 
 

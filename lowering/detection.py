@@ -12,7 +12,7 @@ import numpy as np
 from jaxdnn.errors import ShapeError
 from jaxdnn.layers.base import dims
 from jaxdnn.layers.detection import BestClassOutput, DetectionOutput, PriorBox, Proposal
-from jaxdnn.lowering.nms import best, first_true, iou, suppress
+from jaxdnn.lowering.nms import best, first_true, suppress
 from jaxdnn.lowering.padded import Padded
 from jaxdnn.lowering.registry import lowers
 
@@ -252,8 +252,7 @@ def _propose(
     first, limit = limits(layer, len(boxes))
     indices, count = best(scores, valid, first)
     boxes = boxes[indices]
-    overlap = partial(iou, extent=1.0)
-    kept = suppress(boxes, count, threshold=layer.nms_threshold, limit=limit, overlap=overlap)
+    kept = suppress(boxes, count, threshold=layer.nms_threshold, limit=limit, extent=1.0)
     chosen, count = first_true(kept, limit)
     return boxes[chosen], scores[indices][chosen], count
 

@@ -7,7 +7,7 @@ they know, and so do the outputs: there are transposes at the borders alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from jaxdnn.layers.reduction import Reduce
 from jaxdnn.layers.resize import Interp, Resize
 from jaxdnn.layers.shape import Concat, DepthToSpace, Pad, ShuffleChannel, Slice, SpaceToDepth
 from jaxdnn.lowering.namespace import namespace
+from jaxdnn.lowering.recipes import moving
 
 Windowed = Conv | ConvTranspose | Pool
 
@@ -39,6 +40,25 @@ class ChannelsLast:
 def logical(value: Any) -> Any:
     """Return a value in the order of axes that the graph states."""
     return jnp.moveaxis(value.array, -1, 1) if isinstance(value, ChannelsLast) else value
+
+
+def taken(value: Any, readers: Iterable[Layer]) -> Any:
+    """Return an input of a graph with its channels last, if it is an image that a layer with windows reads.
+
+    By itself XLA can join the transposes that layers ask for with others, which go, or with what is computed. Here is
+    nothing to join them with, and a kernel is faster.
+    """
+    if not isinstance(value, jax.Array) or value.ndim != 4:
+        return value
+    windowed = (layer for layer in readers if type(layer) in (Conv, ConvTranspose, Pool))
+    if not any(_windowed(layer, (value,)) for layer in windowed):  # type: ignore[arg-type]
+        return value
+    return ChannelsLast(moving.channels_last(value))
+
+
+def given(value: Any) -> Any:
+    """Return an output of a graph in the order of axes that the graph states."""
+    return moving.channels_first(value.array) if isinstance(value, ChannelsLast) else value
 
 
 def channels_last(

@@ -6,10 +6,18 @@ The pieces are written for one image and one class; ``jax.vmap`` adds both.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+
+from jaxdnn.lowering.native import kernels
+from jaxdnn.lowering.recipes.platforms import may_call_kernels
+
+_MOST = 2**24
+"""Boxes up to whose number float32 knows each number."""
 
 Overlap = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -56,13 +64,14 @@ def suppress(
     threshold: float,
     limit: int | None = None,
     eta: float = 1.0,
-    overlap: Overlap = iou,
+    extent: float = 0.0,
+    overlap: Overlap | None = None,
 ) -> jax.Array:
     """Return which boxes greedy suppression keeps: those that overlap no box kept before too much.
 
-    The loop takes one step per box kept, not per candidate, and needs memory for one row of overlaps only:
-    between two kept boxes the threshold does not change, so the next one is simply the first whose largest
-    overlap so far is small enough.
+    A kernel compares each box with those kept before. XLA's loop takes one step per box kept, not per candidate, and
+    needs memory for one row of overlaps only: between two kept boxes the threshold does not change, so the next one is
+    simply the first whose largest overlap so far is small enough.
 
     Args:
         boxes: (n, 4), best first.
@@ -70,15 +79,20 @@ def suppress(
         threshold: the largest tolerated overlap.
         limit: stop after so many; None: never.
         eta: while the threshold is above 0.5, each kept box multiplies it by this.
-        overlap: of one box with several.
+        extent: of :func:`iou`.
+        overlap: of one box with several, instead of :func:`iou`.
 
     Returns:
         a mask (n,).
     """
     boxes = lax.stop_gradient(boxes)  # which boxes are kept has no gradient, and a while loop none in reverse
     size = len(boxes)
-    position = jnp.arange(size)
     limit = size if limit is None else limit
+    if overlap is None:
+        if may_call_kernels() and boxes.dtype == jnp.float32 and 0 < size < _MOST:
+            return _suppress_by_kernel(boxes, count, limit, threshold=threshold, eta=eta, extent=extent)
+        overlap = partial(iou, extent=extent)
+    position = jnp.arange(size)
     State = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
     def going(state: State) -> jax.Array:
@@ -97,6 +111,14 @@ def suppress(
     largest = jnp.full(size, -jnp.inf, boxes.dtype)
     start = (jnp.zeros(size, bool), largest, jnp.asarray(threshold, boxes.dtype), first)
     return lax.while_loop(going, keep, start)[0]
+
+
+def _suppress_by_kernel(boxes: jax.Array, count: jax.Array, limit: int, **parameters: float) -> jax.Array:
+    found = kernels()
+    assert found is not None
+    call = found.call("suppression", (len(boxes),), leading=True)
+    attributes = {name: np.float32(value) for name, value in parameters.items()}
+    return call(boxes, jnp.asarray(count, jnp.float32), limit=limit, **attributes)[0] > 0
 
 
 def first_true(mask: jax.Array, limit: int) -> tuple[jax.Array, jax.Array]:

@@ -23,7 +23,7 @@ from jaxdnn.layers.late import Late
 from jaxdnn.lowering.chains import chains, compute_together
 from jaxdnn.lowering.custom import Given, describe_unknown, parse
 from jaxdnn.lowering.equality import ComparedByContent
-from jaxdnn.lowering.layout import channels_last, logical
+from jaxdnn.lowering.layout import channels_last, given, logical, taken
 from jaxdnn.lowering.namespace import narrow
 from jaxdnn.lowering.nested import Nested
 from jaxdnn.lowering.opencv import HostLayer, lower_custom
@@ -233,7 +233,7 @@ class Program(ComparedByContent):
         values: dict[str, Any] = dict(self.fallbacks)
         for name, value in inputs.items():
             fixed = name in self.static_inputs and isinstance(value, np.ndarray)
-            values[name] = narrow(value) if fixed else jax.tree.map(jnp.asarray, value)
+            values[name] = narrow(value) if fixed else self._taken(name, jax.tree.map(jnp.asarray, value))
         values |= {name: narrow(value) for name, value in (known or {}).items()}
         return self.interpret(lambda node: self._weights(node, params), values, wanted)
 
@@ -264,7 +264,11 @@ class Program(ComparedByContent):
                     results = self._results(node, weights_of(node), arguments)
                     for name, value in zip(node.outputs, results, strict=True):
                         known.setdefault(name, value)
-        return {name: logical(known[name]) for name in wanted}
+        return {name: given(known[name]) for name in wanted}
+
+    def _taken(self, name: str, value: Any) -> Any:
+        readers = (node.layer for node in self.graph.nodes if name in node.inputs)
+        return taken(value, readers) if on_cpu() else value
 
     def _may_join(self, node: Node) -> bool:
         return on_cpu() and self.compute_type(node) == "float32"

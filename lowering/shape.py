@@ -32,6 +32,7 @@ from jaxdnn.layers.shape import (
 )
 from jaxdnn.lowering.namespace import namespace
 from jaxdnn.lowering.padded import Padded
+from jaxdnn.lowering.recipes.moving import joined
 from jaxdnn.lowering.registry import lowers
 
 Weights = Mapping[str, jax.Array]
@@ -48,7 +49,7 @@ def concat(layer: Concat, weights: Weights, *inputs: Any) -> Any:
             first[:axis] + first[axis + 1 :]
         ):
             raise ShapeError(f"{dims(first)} and {dims(x.shape)} differ outside axis {axis}")
-    return namespace(*inputs).concatenate(inputs, axis=axis)
+    return np.concatenate(inputs, axis) if namespace(*inputs) is np else joined(inputs, axis)
 
 
 @lowers(Slice, numpy=True, moves=True)

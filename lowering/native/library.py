@@ -33,7 +33,7 @@ SETTING = "JAXDNN_KERNELS"
 """The environment variable that names the folder of the compiled library; ``off`` does without kernels."""
 
 _FOLDER = Path(__file__).parent
-_KERNELS = ("convolution", "depthwise", "pooling", "winograd")
+_KERNELS = ("convolution", "depthwise", "joining", "pooling", "suppression", "transposition", "winograd")
 _HEADERS = ("binding.h", "epilogue.h", "parallel.h", "products.h", "reach.h", "vectors.h")
 _SOURCES = (*(f"{kernel}.cc" for kernel in _KERNELS), *_HEADERS)
 _COMPILERS = ("c++", "g++", "clang++")
@@ -63,7 +63,11 @@ class Library:
         return f"jaxdnn_{kernel}_{self.version}"
 
     def call(
-        self, kernel: str, *shapes: tuple[int, ...], aliases: Mapping[int, int] = MappingProxyType({})
+        self,
+        kernel: str,
+        *shapes: tuple[int, ...],
+        aliases: Mapping[int, int] = MappingProxyType({}),
+        leading: bool = False,
     ) -> Callable[..., Sequence[jax.Array]]:
         """Return what calls a kernel.
 
@@ -71,10 +75,15 @@ class Library:
             kernel: its name.
             shapes: of its results, float32 arrays.
             aliases: by the number of an argument, that of the result which is written into it.
+            leading: whether ``jax.vmap`` may give all arrays further axes before the others; else it calls the kernel
+                once for each element.
         """
         results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]  # type: ignore[no-untyped-call]
         call: Callable[..., Sequence[jax.Array]] = jax.ffi.ffi_call(
-            self.target(kernel), results, vmap_method="sequential", input_output_aliases=dict(aliases)
+            self.target(kernel),
+            results,
+            vmap_method="broadcast_all" if leading else "sequential",
+            input_output_aliases=dict(aliases),
         )
         return call
 

@@ -9,8 +9,10 @@ import pytest
 from jaxdnn import Net, ShapeError
 from jaxdnn.ir import Graph, Model, Node, Source, Value
 from jaxdnn.layers.activation import Clip, Relu, Sigmoid, Swish
+from jaxdnn.layers.arithmetic import Binary
 from jaxdnn.layers.convolution import Conv
 from jaxdnn.layers.elementwise import Eltwise
+from jaxdnn.layers.reduction import Reduce
 from jaxdnn.layers.shape import Concat
 from jaxdnn.lowering import native
 from jaxdnn.lowering.chains import chains
@@ -73,6 +75,12 @@ def test_a_residual_block():
     [
         (BLOCK, {"a"}, ["a", "act", "b+sum+out"]),
         (BLOCK, {"sum"}, ["a+act", "b+sum", "out"]),
+        (
+            [conv("a", "x"), node("s", Binary(function="add"), "x", "a"), node("r", Relu(), "s")],
+            (),
+            ["a+s+r"],
+        ),
+        ([conv("a", "x"), node("s", Binary(function="subtract"), "a", "x")], (), ["a", "s"]),
         ([*BLOCK, node("more", Relu(), "b")], (), ["a+act", "b", "sum", "out", "more"]),
         ([conv("a", "x"), node("twice", Eltwise(), "a", "a")], (), ["a", "twice"]),
         ([conv("a", "x"), node("s", Eltwise(coefficients=(1, -1)), "a", "x")], (), ["a", "s"]),
@@ -106,6 +114,23 @@ def test_values(channels_last, monkeypatch):
     np.testing.assert_allclose(everything["sum"], everything["b"] + x, rtol=0, atol=1e-6)
     monkeypatch.setenv(native.SETTING, "off")
     np.testing.assert_allclose(got, net_of(nodes, channels_last)(x)["out"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("added", ["x", "row", "one"])
+def test_sums_by_name(channels_last, added):
+    """What has another shape than the convolution's result is added behind it."""
+    layer = Conv(filters=4, kernel=3, padding=1, channels_last=channels_last)
+    nodes = [
+        node("row", Reduce(axes=(2,), keepdims=True), "x"),
+        node("one", Reduce(axes=(1, 2, 3), keepdims=True), "x"),
+        conv("a", "x", layer),
+        node("out", Binary(function="add"), added, "a"),
+    ]
+    x = X.transpose(0, 2, 3, 1) if channels_last else X
+    everything = net_of(nodes, channels_last)(x, outputs=["a", added, "out"])
+    got = net_of(nodes, channels_last)(x)["out"]
+    np.testing.assert_allclose(got, everything["a"] + everything[added], rtol=0, atol=1e-5)
 
 
 def fire(axis, layers=(CONV, CONV, CONV)):

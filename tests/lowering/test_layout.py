@@ -13,7 +13,7 @@ from jaxdnn.layers.pooling import Pool
 from jaxdnn.layers.reduction import Reduce
 from jaxdnn.layers.resize import Interp, Resize
 from jaxdnn.layers.shape import Concat, DepthToSpace, Flatten, Pad, ShuffleChannel, Slice, SpaceToDepth
-from jaxdnn.lowering.layout import ChannelsLast, channels_last, logical
+from jaxdnn.lowering.layout import ChannelsLast, channels_last, given, logical, taken
 from jaxdnn.lowering.registry import LOWERINGS
 from support.case import image, noise, positive
 from support.matrix import CASES
@@ -153,3 +153,16 @@ def test_only_windows_begin_it():
 def test_a_weight_that_is_an_input_stays_in_its_order():
     x, weight = noise(2, 4, 8, 6), noise(3, 4, 3, 2)
     compare(Conv(filters=None, kernel=None, padding=1, bias=False), x, weight, moved=(True, False))
+
+
+def test_an_input_is_taken_as_its_windows_read_it():
+    x = jnp.asarray(X)
+    for layers in ([Conv(filters=2, kernel=1)], [Relu(), Pool(statistic="max", kernel=2)]):
+        image = taken(x, layers)
+        assert isinstance(image, ChannelsLast)
+        np.testing.assert_array_equal(logical(image), x)
+        np.testing.assert_array_equal(given(image), x)
+    for layers in ([], [Relu()], [Conv(filters=2, kernel=1, channels_last=True), Eltwise()]):
+        assert taken(x, layers) is x
+    assert taken(x[0], [Conv(filters=2, kernel=1)]).ndim == 3
+    assert isinstance(taken(X, [Conv(filters=2, kernel=1)]), np.ndarray)

@@ -5,11 +5,16 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdnn.lowering.nms import best, first_true, iou, suppress
+from jaxdnn.lowering.recipes import CPU, jit_for
 from support.nms import reference_nms
+
+FORMS = (jax.jit, partial(jit_for, CPU))
+"""XLA's loop, and the kernel where there is a compiler."""
 
 
 def random_boxes(rng, *shape):
@@ -34,22 +39,39 @@ def cases(draw):
 @given(cases())
 def test_suppress(case):
     boxes, count, extent, options = case
-    kept = jax.jit(partial(suppress, overlap=partial(iou, extent=extent), **options))(boxes, jnp.int32(count))
     want = reference_nms(boxes[:count].astype(np.float64), extent=extent, **options)
-    assert np.flatnonzero(kept).tolist() == want
+    for compiled in FORMS:
+        kept = compiled(partial(suppress, extent=extent, **options))(boxes, jnp.int32(count))
+        assert np.flatnonzero(kept).tolist() == want
 
 
-def test_suppress_maps_over_classes():
-    boxes = random_boxes(np.random.default_rng(0), 4, 20)
-    counts = jnp.array([20, 0, 7, 1])
-    kept = jax.vmap(partial(suppress, threshold=0.2))(jnp.asarray(boxes), counts)
-    for mask, part, count in zip(kept, boxes, counts, strict=True):
-        assert np.flatnonzero(mask).tolist() == reference_nms(part[:count], 0.2)
+@pytest.mark.parametrize("compiled", FORMS)
+def test_suppress_maps_over_images_and_classes(compiled):
+    boxes = random_boxes(np.random.default_rng(0), 3, 4, 70)
+    counts = jnp.array([[20, 0, 7, 1], [70, 70, 70, 3], [0, 0, 0, 0]])
+    one = partial(suppress, threshold=0.2)
+    kept = compiled(jax.vmap(jax.vmap(one)))(jnp.asarray(boxes), counts)
+    shared = compiled(jax.vmap(jax.vmap(one, (None, 0))))(jnp.asarray(boxes[:, 0]), counts)
+    for place in np.ndindex(3, 4):
+        for masks, part in ((kept, boxes[place]), (shared, boxes[place[0], 0])):
+            assert np.flatnonzero(masks[place]).tolist() == reference_nms(part[: counts[place]], 0.2)
 
 
-def test_overlap_equal_to_the_threshold_is_kept():
+@pytest.mark.parametrize("compiled", FORMS)
+def test_overlap_equal_to_the_threshold_is_kept(compiled):
     boxes = jnp.array([[0.0, 0, 2, 1], [0, 0, 1, 1], [0, 0, 1.5, 1]])
-    assert suppress(boxes, jnp.int32(3), threshold=0.5).tolist() == [True, True, False]
+    assert compiled(partial(suppress, threshold=0.5))(boxes, jnp.int32(3)).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_boxes_that_are_not_finite(value):
+    """Whatever comes of them: the kernel's choice is that of the loop."""
+    boxes = random_boxes(np.random.default_rng(1), 60)
+    for row in range(0, 60, 7):
+        boxes[row, row % 4] = value
+    first, second = (compiled(partial(suppress, threshold=0.1))(boxes, jnp.int32(60)) for compiled in FORMS)
+    assert first.tolist() == second.tolist()
+    assert 5 < np.count_nonzero(first) < 60
 
 
 def test_empty_and_inverted_boxes_overlap_nothing():

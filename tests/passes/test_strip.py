@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jaxdnn import Net
 from jaxdnn.ir import Graph, Model, Node, Source, Value, verify
-from jaxdnn.layers.activation import Relu, Softmax
+from jaxdnn.layers.activation import Clip, Relu, Sigmoid, Softmax
 from jaxdnn.layers.arithmetic import Binary, Cast
 from jaxdnn.layers.constant import Const
 from jaxdnn.layers.control import While
@@ -211,6 +211,20 @@ class TestIdentities:
         after = strip_identities(before)
         assert [n.name for n in after.graph.nodes] == ["a", "y"]
         same_results(before, after, X)
+
+    @pytest.mark.parametrize("layer", [Relu(), Clip(floor=0, ceiling=6)])
+    def test_what_does_nothing_a_second_time(self, layer):
+        before = model(node("a", layer, "x"), node("b", layer, "a"), node("y", Softmax(), "b"))
+        after = strip_identities(before)
+        assert [n.name for n in after.graph.nodes] == ["a", "y"]
+        same_results(before, after, X)
+        for first, second in (
+            (Relu(negative_slope=0.5), Relu(negative_slope=0.5)),
+            (Clip(ceiling=6), Clip(ceiling=5)),
+            (Sigmoid(), Sigmoid()),
+        ):
+            stays = model(node("a", first, "x"), node("y", second, "a"))
+            assert strip_identities(stays) is stays
 
     def test_what_a_call_without_labels_yields_keeps_its_name(self):
         nodes = classifier().graph.nodes

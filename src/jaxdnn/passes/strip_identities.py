@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxdnn.ir import Graph, Model, Node
+from jaxdnn.layers.activation import Clip, Relu
 from jaxdnn.layers.arithmetic import Cast
 from jaxdnn.layers.base import Layer
 from jaxdnn.layers.elementwise import Dropout, Eltwise, Identity, Power
@@ -20,8 +21,8 @@ def strip_identities(model: Model) -> Model:
 
     Those are identities, dropout (which scales only in old networks), joins of a single input, cuts into a single
     part, reshapes, permutations, paddings and the like that leave every axis alone, powers with exponent and factor 1,
-    and casts to the type that another cast has just made. Names of removed values and layers go on standing for what
-    they equal. Graphs of branches and loops are treated in the same way.
+    and casts, clips and rectifiers of what an equal layer has just made. Names of removed values and layers go on
+    standing for what they equal. Graphs of branches and loops are treated in the same way.
 
     Given::
 
@@ -58,7 +59,7 @@ def strip_identities(model: Model) -> Model:
 def _is_identity(node: Node, graph: Graph) -> bool:
     if len(node.inputs) != 1 or len(node.outputs) != 1:
         return False
-    if isinstance(node.layer, Cast):
+    if isinstance(node.layer, Cast | Clip) or node.layer == Relu():
         producer = graph.producers.get(node.inputs[0])
         return producer is not None and producer.layer == node.layer
     leaves_alone = _IDENTITIES.get(type(node.layer))
