@@ -12,6 +12,7 @@ import jaxdnn
 FREED = """
 import ctypes
 import resource
+import threading
 import jaxdnn
 
 libc = ctypes.CDLL(None)
@@ -19,30 +20,37 @@ libc.malloc.restype = ctypes.c_void_p
 kept = jaxdnn.keep_memory() if {keep} else False
 
 def block():
-    address = ctypes.c_void_p(libc.malloc(2**26))
-    libc.memset(address, 1, 2**26)
+    address = ctypes.c_void_p(libc.malloc({size}))
+    libc.memset(address, 1, {size})
     libc.free(address)
 
-block()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(4):
+def measure():
+    libc.malloc(3 * 2**24)  # with it the first heap of a thread is full
     block()
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        block()
+    print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+thread = threading.Thread(target=measure)
+thread.start() if {thread} else measure()
 """
 
 
-def run(keep: bool) -> tuple[str, int]:
-    code = FREED.format(keep=keep)
+def run(keep: bool, thread: bool, size: int) -> tuple[str, int]:
+    code = FREED.format(keep=keep, thread=thread, size=size)
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     kept, faults = out.split()
     return kept, int(faults)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
-def test_freed_blocks_are_used_again():
-    kept, faults = run(keep=True)
+@pytest.mark.parametrize("size", [2**25, 2**26])
+@pytest.mark.parametrize("thread", [False, True])
+def test_freed_blocks_are_used_again(thread, size):
+    kept, faults = run(True, thread, size)
     assert kept == "True"
-    assert faults < 100 < run(keep=False)[1]
+    assert faults < 100 < run(False, thread, size)[1]
 
 
 def test_another_c_library_is_left_alone(monkeypatch):

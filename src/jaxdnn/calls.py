@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ class Calls:
     def __init__(self, program: Program, params: Params) -> None:
         self._program = program
         self._params = params
-        self._known: dict[Any, tuple[str | None, _Compute]] = {}
+        self._known: dict[Any, tuple[str | None, _Compute]] = {}  # with the name of an array alone
+        self._lock = threading.Lock()
 
     def __call__(
         self, x: Any, inputs: Mapping[str, Any], outputs: Iterable[str] | None = None
@@ -63,12 +65,13 @@ class Calls:
             return results
         compute = again(program, params, feeds, names)
         if compute is not None:
-            while len(self._known) >= _KEPT:
-                self._known.pop(next(iter(self._known)), None)
             name = next(iter(feeds), "")
             given = _named(x, inputs, name)
             as_given = given.keys() == feeds.keys() and all(feeds[each] is given[each] for each in feeds)
-            self._known[kind] = name if as_given else None, compute
+            with self._lock:
+                while len(self._known) >= _KEPT:
+                    del self._known[next(iter(self._known))]
+                self._known[kind] = name if as_given else None, compute
         return results
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
-"""As glibc's malloc.h numbers the parameters of ``mallopt``."""
 _LARGEST = 2**31 - 1
+_SETTINGS = {-3: _LARGEST, -1: _LARGEST, -8: 1}
+"""``M_MMAP_THRESHOLD``, ``M_TRIM_THRESHOLD`` and ``M_ARENA_MAX``, as glibc's malloc.h numbers what ``mallopt`` sets."""
 
 
 def keep_memory() -> bool:
@@ -14,7 +14,8 @@ def keep_memory() -> bool:
 
     In each call an XLA program allocates what it computes in between, and frees it. glibc maps blocks above 32 MiB
     anew each time, and the system fills every page with zeros: at a batch of 8 that is a fifth of MobileNet's time.
-    The setting is one of the whole process, whose memory does not shrink any more.
+    Heaps of threads go back whatever the thresholds are, so all threads use the process' own. The setting is one of the
+    whole process, whose memory does not shrink any more.
 
     Returns:
         whether the C library is glibc and has taken the setting; elsewhere nothing happens.
@@ -24,4 +25,4 @@ def keep_memory() -> bool:
         ctypes.CDLL(None).gnu_get_libc_version  # noqa: B018  (others have a mallopt of other parameters)
     except (AttributeError, OSError, TypeError):  # Windows takes no None
         return False
-    return all(mallopt(parameter, _LARGEST) for parameter in (_MMAP_THRESHOLD, _TRIM_THRESHOLD))
+    return all(mallopt(parameter, value) for parameter, value in _SETTINGS.items())
