@@ -1,4 +1,4 @@
-"""What moves numbers without computing anything, by C++ kernels: XLA does it on one core, number by number."""
+"""What moves numbers without computing anything, by C++ kernels: XLA does it number by number, or on one core."""
 
 from __future__ import annotations
 
