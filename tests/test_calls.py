@@ -67,6 +67,11 @@ def test_errors_are_those_of_a_first_call(net):
             net({"date": X})
         with pytest.raises(InputError, match="nothing in 'n' is called 'conv'"):
             net(X, outputs="conv")
+        for bad in (5, [["fc"]], [None]):
+            with pytest.raises(InputError, match="asked for by name, got"):
+                net(X, outputs=bad)
+        with pytest.raises(InputError, match=r"input 'data' takes an array: .*inhomogeneous"):
+            net([[1, 2], [3]])
 
 
 def test_transformations_before_and_after(net):

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxdnn.chunks import chunks_of, compute_batch
-from jaxdnn.feeds import as_feeds, output_names
+from jaxdnn.feeds import as_feeds, output_names, stated_outputs
 from jaxdnn.ir import Params
 from jaxdnn.lowering import Program
 from jaxdnn.lowering.guard import guarded
@@ -39,12 +39,11 @@ class Calls:
         self, x: Any, inputs: Mapping[str, Any], outputs: Iterable[str] | None = None
     ) -> dict[str, Any]:
         """Compute outputs; arguments, results and errors are those of ``net(…)``."""
-        if outputs is not None and not isinstance(outputs, str):
-            outputs = tuple(outputs)
-        kind = _kind(x, inputs, outputs)
+        names = stated_outputs(outputs)
+        kind = _kind(x, inputs, names)
         known = self._known.get(kind)
         if known is None:
-            return self._first(kind, x, inputs, outputs)
+            return self._first(kind, x, inputs, names)
         name, compute = known
         feeds = self._feeds(x, inputs) if name is None else _named(x, inputs, name)
         return guarded(self._program, lambda: compute(feeds))
@@ -53,7 +52,7 @@ class Calls:
         return as_feeds(self._program.graph, x, inputs, double=self._program.policy.compute == "float64")
 
     def _first(
-        self, kind: Any, x: Any, inputs: Mapping[str, Any], outputs: str | tuple[str, ...] | None
+        self, kind: Any, x: Any, inputs: Mapping[str, Any], outputs: tuple[str, ...] | None
     ) -> dict[str, Any]:
         """Compute outputs, and remember what computes such calls."""
         program, params = self._program, self._params
@@ -82,7 +81,7 @@ def _named(x: Any, inputs: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return {**x, **inputs} if isinstance(x, dict) else {name: x, **inputs}
 
 
-def _kind(x: Any, inputs: Mapping[str, Any], outputs: str | tuple[str, ...] | None) -> Any:
+def _kind(x: Any, inputs: Mapping[str, Any], outputs: tuple[str, ...] | None) -> Any:
     """Return what is equal for calls that are computed alike, None if that cannot be told."""
     kind: list[Any] = [outputs]
     for name, array in _named(x, inputs, "").items():

@@ -60,14 +60,30 @@ def output_names(
         outputs: names as the call states them: of any layer or blob, or None for the program's own outputs.
 
     Raises:
-        InputError: a name is unknown.
+        InputError: a name is unknown, or none.
     """
-    if outputs is None:
+    names = stated_outputs(outputs)
+    if names is None:
         return program.default_outputs(feeds)
-    names = (outputs,) if isinstance(outputs, str) else tuple(dict.fromkeys(outputs))
     for name in names:
         program.graph.resolve(name)
     return names
+
+
+def stated_outputs(outputs: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return the names of outputs that a call states, each once; None if it states none.
+
+    Raises:
+        InputError: something is no name.
+    """
+    if outputs is None:
+        return None
+    several = isinstance(outputs, Iterable) and not isinstance(outputs, str)
+    names: tuple[Any, ...] = tuple(outputs) if several else (outputs,)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"outputs are asked for by name, got {name!r}")
+    return tuple(dict.fromkeys(names))
 
 
 def _as_input(value: Value, array: Any, double: bool) -> Any:
@@ -79,7 +95,7 @@ def _as_input(value: Value, array: Any, double: bool) -> Any:
         element = replace(value, sequence=False)
         return Ragged(tuple(_as_input(element, each, double) for each in array))
     if not isinstance(array, jax.Array):
-        array = np.asarray(array)
+        array = _as_array(value.name, array)
         if array.dtype == object or array.dtype.kind in "USMm":
             raise InputError(f"input {value.name!r} takes numbers, got {array.dtype}")
     if value.shape is not None and array.ndim != len(value.shape):
@@ -91,6 +107,13 @@ def _as_input(value: Value, array: Any, double: bool) -> Any:
         )
     kept = double and array.dtype == "float64" and value.dtype.startswith(("float", "bfloat"))
     return array if kept or array.dtype == value.dtype else array.astype(value.dtype)
+
+
+def _as_array(name: str, numbers: Any) -> np.ndarray:
+    try:
+        return np.asarray(numbers)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"input {name!r} takes an array: {error}") from error
 
 
 def _match_rank(array: Any, shape: tuple[int | None, ...]) -> Any:

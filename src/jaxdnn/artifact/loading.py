@@ -30,7 +30,7 @@ from jaxdnn.errors import (
     UnsupportedLayerError,
     located,
 )
-from jaxdnn.feeds import as_feeds
+from jaxdnn.feeds import as_feeds, stated_outputs
 from jaxdnn.ir import Model, Params, Source
 from jaxdnn.lowering import Spec
 from jaxdnn.lowering.custom import parse, registered
@@ -179,7 +179,7 @@ class Artifact:
             except UnsupportedLayerError:
                 if not self._runners.programs:
                     raise
-        names = _names(outputs)
+        names = stated_outputs(outputs)
         program = self._runners.program_for(feeds, names or ())
         if program is None:
             raise self._nothing_for(feeds)
@@ -239,7 +239,7 @@ class Artifact:
         self, feeds: dict[str, Any], outputs: Outputs
     ) -> tuple[dict[str, Any], int | None, tuple[str, ...] | None, Runner | None]:
         """Return the inputs, filled up; how many rows then count; the outputs; and what computes, if not the graph."""
-        names, rows = _names(outputs), None
+        names, rows = stated_outputs(outputs), None
         if self.manifest.batches and names is None:
             feeds, rows = filled(feeds, self.manifest.batches)
         return feeds, rows, names, self._runners.find(self._on_device, feeds, names or ())
@@ -297,7 +297,3 @@ def load_artifact(
                 raise FileError(f"nothing in the artifact can be used here: {'; '.join(artifact.notes)}")
             _ = artifact.net  # what is wrong with it shows now
         return artifact
-
-
-def _names(outputs: Outputs) -> tuple[str, ...] | None:
-    return (outputs,) if isinstance(outputs, str) else outputs if outputs is None else tuple(outputs)
