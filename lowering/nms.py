@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxdnn.lowering.native import kernels
+from jaxdnn.lowering import native
 from jaxdnn.lowering.recipes.platforms import may_call_kernels
 
 _MOST = 2**24
@@ -114,9 +114,7 @@ def suppress(
 
 
 def _suppress_by_kernel(boxes: jax.Array, count: jax.Array, limit: int, **parameters: float) -> jax.Array:
-    found = kernels()
-    assert found is not None
-    call = found.call("suppression", (len(boxes),), leading=True)
+    call = native.loaded().call("suppression", (len(boxes),), leading=True)
     attributes = {name: np.float32(value) for name, value in parameters.items()}
     return call(boxes, jnp.asarray(count, jnp.float32), limit=limit, **attributes)[0] > 0
 

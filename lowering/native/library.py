@@ -98,6 +98,13 @@ def kernels() -> Library | None:
         return _library(os.environ.get(SETTING, ""))
 
 
+def loaded() -> Library:
+    """Return the kernels where it is known that there are some."""
+    found = kernels()
+    assert found is not None
+    return found
+
+
 @cache
 def _library(setting: str) -> Library | None:
     try:

@@ -20,7 +20,7 @@ struct Largest {
 
   template <typename V>
   static inline V Combine(V most, V x) {
-    return (x > most) | (x != x) ? x : most;
+    return Larger(x, most);
   }
 };
 

@@ -5,15 +5,12 @@
 
 #include "binding.h"
 #include "parallel.h"
+#include "vectors.h"
 
 namespace {
 
 constexpr int64_t kWorthSharing = 1 << 10;  // boxes
 constexpr int64_t kTogether = 64;
-
-// If one is not a number, then that.
-inline float Larger(float a, float b) { return (a > b) | (a != a) ? a : b; }
-inline float Smaller(float a, float b) { return (a < b) | (a != a) ? a : b; }
 
 struct Suppression {
   const float *boxes, *counts;
@@ -22,7 +19,7 @@ struct Suppression {
   float threshold, eta, extent;
 
   float Area(float x1, float y1, float x2, float y2) const {
-    return Larger(x2 - x1 + extent, 0) * Larger(y2 - y1 + extent, 0);
+    return Larger(x2 - x1 + extent, 0.f) * Larger(y2 - y1 + extent, 0.f);
   }
 
   void Set(int64_t set) const {

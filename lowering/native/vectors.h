@@ -57,6 +57,17 @@ inline V Min(V a, V b) {
   return a < b ? a : b;
 }
 
+// The same, but not a number if either is that.
+template <typename V>
+inline V Larger(V a, V b) {
+  return (a > b) | (a != a) ? a : b;
+}
+
+template <typename V>
+inline V Smaller(V a, V b) {
+  return (a < b) | (a != a) ? a : b;
+}
+
 #if defined(__AVX512F__)  // one instruction instead of two
 inline Vector Max(Vector a, Vector b) { return (Vector)_mm512_max_ps((__m512)a, (__m512)b); }
 inline Vector Min(Vector a, Vector b) { return (Vector)_mm512_min_ps((__m512)a, (__m512)b); }

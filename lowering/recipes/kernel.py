@@ -82,8 +82,7 @@ def _computed(
     added: jax.Array | None,
     finish: Finish,
 ) -> jax.Array:
-    found = native.kernels()
-    assert found is not None
+    found = native.loaded()
     bias = jnp.broadcast_to(jnp.zeros(1, jnp.float32) if bias is None else bias, task.filters)
     call = prepare(task, found.filters, weight, bias)
     place = finish.place or Place(0, task.filters)

@@ -55,7 +55,7 @@ def _exchanged(x: jax.Array) -> jax.Array:
     count, rows, columns = x.shape
     if 1 in (rows, columns):
         return x.reshape(count, columns, rows)
-    return _kernels().call("transposition", (count, columns, rows))(x)[0]
+    return native.loaded().call("transposition", (count, columns, rows))(x)[0]
 
 
 @_exchanged.defjvp
@@ -67,15 +67,9 @@ def _exchanged_derivative(primals: tuple[Any], tangents: tuple[Any]) -> tuple[ja
 def _rows_joined(arrays: list[jax.Array]) -> jax.Array:
     """Concatenate matrices along their columns."""
     columns = sum(array.shape[1] for array in arrays)
-    return _kernels().call("joining", (arrays[0].shape[0], columns))(*arrays)[0]
+    return native.loaded().call("joining", (arrays[0].shape[0], columns))(*arrays)[0]
 
 
 @_rows_joined.defjvp
 def _rows_joined_derivative(primals: tuple[Any], tangents: tuple[Any]) -> tuple[jax.Array, jax.Array]:
     return jax.jvp(lambda arrays: jnp.concatenate(arrays, 1), primals, tangents)
-
-
-def _kernels() -> native.Library:
-    found = native.kernels()
-    assert found is not None
-    return found

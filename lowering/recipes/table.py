@@ -145,8 +145,7 @@ def _is_worth_winograd(task: Convolution) -> bool:
 
     Wide vectors make products cheaper, and hardly what is around them.
     """
-    found = native.kernels()
-    assert found is not None
+    found = native.loaded()
     channels, filters = task.channels // task.groups, task.filters // task.groups
     wide = min(channels, filters) >= found.filters and channels * filters >= found.filters * _FEWEST_FILTERS
     count = math.prod(tiles(task))

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxdnn.chunks import chunks_of, compute_batch
-from jaxdnn.feeds import as_feeds, output_names, stated_outputs
+from jaxdnn.feeds import feeds_of, output_names, stated_outputs
 from jaxdnn.ir import Params
 from jaxdnn.lowering import Program
 from jaxdnn.lowering.guard import guarded
@@ -45,18 +45,15 @@ class Calls:
         if known is None:
             return self._first(kind, x, inputs, names)
         name, compute = known
-        feeds = self._feeds(x, inputs) if name is None else _named(x, inputs, name)
+        feeds = feeds_of(self._program, x, inputs) if name is None else _named(x, inputs, name)
         return guarded(self._program, lambda: compute(feeds))
-
-    def _feeds(self, x: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return as_feeds(self._program.graph, x, inputs, double=self._program.policy.compute == "float64")
 
     def _first(
         self, kind: Any, x: Any, inputs: Mapping[str, Any], outputs: tuple[str, ...] | None
     ) -> dict[str, Any]:
         """Compute outputs, and remember what computes such calls."""
         program, params = self._program, self._params
-        feeds = self._feeds(x, inputs)
+        feeds = feeds_of(program, x, inputs)
         names = output_names(program, feeds, outputs)
         results = guarded(program, lambda: compute_batch(program, params, feeds, names))
         traced = any(isinstance(each, jax.core.Tracer) for each in feeds.values())

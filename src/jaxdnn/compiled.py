@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdnn.chunks import chunk, chunks_of, in_chunks
 from jaxdnn.errors import InputError
-from jaxdnn.feeds import as_feeds
+from jaxdnn.feeds import feeds_of
 from jaxdnn.lowering import Spec
 from jaxdnn.lowering.guard import guarded
 from jaxdnn.lowering.padded import trim
@@ -83,7 +83,7 @@ class Compiled:
         # What fits need not be made to fit, which takes longer than all else here.
         fits = self._fits(feeds)
         if not fits:
-            feeds = as_feeds(program.graph, x, inputs, double=program.policy.compute == "float64")
+            feeds = feeds_of(program, x, inputs)
         if any(isinstance(each, jax.core.Tracer) for each in feeds.values()):
             raise InputError("a compiled net cannot be traced: net.apply is the function for that")
         if not (fits or self._fits(feeds)):

@@ -49,6 +49,11 @@ def as_feeds(graph: Graph, x: Any, inputs: Mapping[str, Any], *, double: bool = 
     return feeds
 
 
+def feeds_of(program: Program, x: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return :func:`as_feeds` for a program, which keeps float64 if it computes in that."""
+    return as_feeds(program.graph, x, inputs, double=program.policy.compute == "float64")
+
+
 def output_names(
     program: Program, feeds: Mapping[str, Any], outputs: Iterable[str] | None
 ) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxdnn.calls import Calls
 from jaxdnn.errors import located
-from jaxdnn.feeds import as_feeds, has_open_inputs, output_names, stated_inputs
+from jaxdnn.feeds import feeds_of, has_open_inputs, output_names, stated_inputs
 from jaxdnn.initialize import bind, require_complete
 from jaxdnn.ir import Graph, Model, Params, Source, verify
 from jaxdnn.lowering import Inferred, Program, Spec, common_specs, infer, infer_open
@@ -387,7 +387,7 @@ class Net:
         )
 
     def _feeds(self, x: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-        return as_feeds(self.graph, x, inputs, double=self.policy.compute == "float64")
+        return feeds_of(self.program, x, inputs)
 
     def _names(self, feeds: Mapping[str, Any], outputs: Iterable[str] | None) -> tuple[str, ...]:
         return output_names(self.program, feeds, outputs)
